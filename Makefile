@@ -20,7 +20,9 @@ run: .venv/run.stamp
 $(TIERS): .venv/dev.stamp
 	@$(MAKE) --no-print-directory --jobs=2 lint pytest-$@
 
+# compiled once, since workers that start together would each compile the package
 $(TIERS:%=pytest-%): pytest-%: .venv/dev.stamp
+	@$(PY) -m compileall -q pipeline benchmarks
 	$(PY) -m pytest -n $(WORKERS) --tier $* --durations=20
 
 nightly groups: programs

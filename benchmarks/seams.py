@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the networks are
 
 from pipeline.config.load import load_config
 from pipeline.geometry.blocks import BlockGrid
-from pipeline.planning.job import prepare_job
+from pipeline.planning.prepare import prepare_job
 from pipeline.sources.samples import labels, sample_raster
 from tests.networks.families import FAMILIES, SIZE
 

@@ -92,7 +92,7 @@ def plan(config: Config | str | Path | Mapping[str, Any]) -> dict[str, Any]:
     """
     from pipeline.config.load import config_of
     from pipeline.planning.document import plan_document
-    from pipeline.planning.job import prepare_job
+    from pipeline.planning.prepare import prepare_job
 
     return plan_document(prepare_job(config_of(config)))
 
@@ -128,7 +128,7 @@ def run(config: Config | str | Path | Mapping[str, Any], *, fresh: bool = False,
     True
     """
     from pipeline.config.load import config_of
-    from pipeline.planning.job import prepare_job
+    from pipeline.planning.prepare import prepare_job
     from pipeline.running.execute import execute
     from pipeline.runtime.progress import Progress
 

@@ -21,11 +21,13 @@ if GIVEN in os.environ:  # glibc has read it; what tests start has what was give
     if not os.environ["GLIBC_TUNABLES"]:
         del os.environ["GLIBC_TUNABLES"]
 
+gc.disable()
+"""Until everything is collected: imports leave no garbage to speak of, and to look for it takes a quarter of their
+time."""
+
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
-import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
-from torch.jit import _builtins  # noqa: E402
 
 from pipeline.runtime import allocator  # noqa: E402
 from pipeline.runtime.cancellation import CANCELLED  # noqa: E402
@@ -77,14 +79,22 @@ def give_workers_memory() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave what collecting made out of every later search for garbage: it is the most of what there is, and stays."""
+    """Leave what collecting made out of every later search for garbage: it is the most of what there is, and stays.
+
+    Search rarely, too: each search goes through the libraries that tests have imported since, and one test of a second
+    took nine.
+    """
     gc.collect()
     gc.freeze()
+    gc.enable()
+    gc.set_threshold(10_000, 20, 20)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Seed before any fixture is made, so that one of a module does not depend on the test that came before."""
+    import torch  # here, since the process that hands tests out to workers runs none
+
     CANCELLED.clear()  # one test may have ended a run that another would take for its own
     torch.manual_seed(0)
     np.random.seed(0)
@@ -111,6 +121,8 @@ def _operations_stay() -> None:
 
     A module with a list in the place of one could once not be scripted.
     """
+    from torch.jit import _builtins
+
     register, kept = _builtins._register_builtin, []
     _builtins._register_builtin = lambda operation, name: (kept.append(operation), register(operation, name))[1]
 

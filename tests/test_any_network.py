@@ -11,7 +11,8 @@ import zarr
 
 from pipeline.config.load import load_config
 from pipeline.errors import ConfigError
-from pipeline.planning.job import Job, prepare_job
+from pipeline.planning.job import Job
+from pipeline.planning.prepare import prepare_job
 from pipeline.running.execute import execute
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes

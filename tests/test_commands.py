@@ -116,7 +116,7 @@ CALLS: dict[str, tuple[Callable[[], AbstractContextManager[None]], dict[str, Any
 }
 
 
-@pytest.mark.nightly("jobs", after=5)
+@pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("call", CALLS)
 def test_a_forked_process_has_of_its_parent_what_a_started_one_has(call: str) -> None:
     around, options = CALLS[call]
@@ -147,6 +147,7 @@ CHANGES = [
 ]
 
 
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_is_read_when_a_process_starts_asks_for_a_start(change: str) -> None:
     assert forks()
@@ -195,7 +196,7 @@ def test_a_forked_process_is_a_child_with_a_pid_and_signals_of_its_own() -> None
         assert ("KeyboardInterrupt" in errors) == (number == signal.SIGINT)
 
 
-@pytest.mark.nightly("jobs", after=5)
+@pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize(
     "code",
     [

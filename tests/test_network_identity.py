@@ -14,7 +14,7 @@ from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, ModelError, StoreError
 from pipeline.inference import block_task
 from pipeline.planning.freeze import freeze
-from pipeline.planning.job import prepare_job
+from pipeline.planning.prepare import prepare_job
 from tests import runs, scenes
 
 

@@ -21,7 +21,8 @@ from pipeline.geometry.shards import Shard
 from pipeline.locations import Remote
 from pipeline.planning.document import plan_document
 from pipeline.planning.freeze import freeze
-from pipeline.planning.job import Job, prepare_job
+from pipeline.planning.job import Job
+from pipeline.planning.prepare import prepare_job
 from pipeline.preview.preview import PreviewRequest, make_preview
 from pipeline.quality.verify.verify import job_of, verify
 from pipeline.reports.rows import decision_rows

@@ -19,7 +19,8 @@ from pipeline.inference.block_task import inference
 from pipeline.inference.read import read_with_retries
 from pipeline.inference.recipe import Block
 from pipeline.inference.tta import TTA_GROUPS
-from pipeline.planning.job import Job, prepare_job
+from pipeline.planning.job import Job
+from pipeline.planning.prepare import prepare_job
 from pipeline.running import execute
 from pipeline.runtime.progress import Progress
 from tests import networks, scenes, zoo
@@ -278,3 +279,25 @@ def _local(folder: Path, **tile: Any) -> Path:
     with Progress() as progress:
         execute.execute(prepare_job(load_config(scenes.config(folder, "local", tile={"size": 96}))), progress)
     return scenes.config(folder, "local", tile={"size": 96, **tile})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("overlap", [0.5, 0.25])
+def test_blended_tiles_may_begin_before_the_raster_in_its_mirror_image(overlap: float, tmp_path: Path) -> None:
+    scenes.scene(tmp_path / "scene.tif", 152, 220)
+    tile = {"size": 64, "overlap": overlap, "pad": "reflect"}
+    padded = go(config(tmp_path, tile=tile, output={"block": 64, "chunk": 32}))
+    by = 64 - round(64 * (1 - overlap))
+    mirrored = np.pad(scenes.read(tmp_path / "scene.tif"), ((0, 0), (by, by), (by, by)), mode="reflect")
+    scenes.write(tmp_path / "mirrored.tif", mirrored, nodata=0)
+    wide = go(config(tmp_path, "wide", source={"path": str(tmp_path / "mirrored.tif")}, tile={**tile, "pad": "none"}))
+    assert (padded == wide[by:-by, by:-by]).all()
+    assert (padded != go(config(tmp_path, "plain", tile={**tile, "pad": "none"}))).any()
+
+
+@pytest.mark.slow
+def test_a_raster_smaller_than_a_tile_is_mirrored_again_and_again(tmp_path: Path) -> None:
+    scenes.scene(tmp_path / "scene.tif", 21, 17)
+    path = config(tmp_path, tile={"size": 64, "overlap": 0.5, "pad": "reflect"})
+    assert (go(path) < 4).any()
+    assert "in its mirror image" in " ".join(prepare_job(load_config(path)).remarks)

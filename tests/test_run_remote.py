@@ -253,6 +253,7 @@ def test_two_commands_at_once_make_one_whole_store(s3: Storage, tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage")
 def test_nothing_is_asked_of_the_disk_where_the_store_is_not_on_it(
     s3: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,6 +343,7 @@ def test_a_signed_raster_is_the_same_under_another_signature_and_no_signature_is
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage")
 def test_gdal_opens_a_store_of_a_run_by_its_sidecar(s3: Storage, tmp_path: Path) -> None:
     go(config(tmp_path, output={"zarr_format": 2}))
     there = rasterio.Env(AWS_S3_ENDPOINT=s3.url.removeprefix("http://"), AWS_HTTPS="NO", AWS_VIRTUAL_HOSTING="FALSE")

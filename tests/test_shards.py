@@ -77,6 +77,7 @@ def test_of_two_clients_that_start_together_one_runs_and_the_other_says_who_does
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("kills")
 def test_a_shard_that_is_killed_is_run_again_at_once_and_the_bytes_are_the_same(tmp_path: Path, calm: Path) -> None:
     path = config(tmp_path, calm, tile={"size": 80})
     runs.go(scenes.config(tmp_path, "slow", **{**runs.CONFIG, "tile": {"size": 80}}))
@@ -121,6 +122,8 @@ def test_a_shard_commits_its_own_blocks_and_no_other(tmp_path: Path, calm: Path)
     runs.go(path, shard=Shard(index=2, count=2))
     there = Ledger(store).committed()
     assert there == {(1, 2), (1, 3), (2, 0), (2, 1), (2, 2), (2, 3)}
+    assert (store / "1" / "mask" / "zarr.json").exists()
+    assert not [file for file in (store / "1" / "mask").rglob("c/*/*") if file.is_file()]  # overviews are not yet due
     runs.go(path, shard=Shard(index=1, count=2))
     assert Ledger(store).committed() - there == {(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1)}
 
@@ -186,6 +189,7 @@ def test_a_shard_with_windows_that_cannot_be_read_fails_alone_and_is_tried_again
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs")
 def test_a_shard_of_a_store_that_is_complete_leaves_it_complete(tmp_path: Path, calm: Path) -> None:
     path = config(tmp_path, calm)
     runs.go(path)
@@ -230,6 +234,7 @@ def test_sigterm_gives_the_lease_back_and_the_next_run_goes_on_at_once(tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("kills")
 def test_a_run_that_loses_its_store_in_its_midst_ends_unfinished_and_writes_nothing_more(
     tmp_path: Path, calm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.config.load import load_config
 from pipeline.geometry.window import Window
-from pipeline.planning.job import prepare_job
+from pipeline.planning.prepare import prepare_job
 from pipeline.store.reader import open_store
 from tests import stores_of_before
 

@@ -12,7 +12,7 @@ import zarr
 from pipeline.config.load import load_config
 from pipeline.errors import BlocksFailed, ConfigError, ModelError, StoreError
 from pipeline.planning.freeze import freeze
-from pipeline.planning.job import prepare_job
+from pipeline.planning.prepare import prepare_job
 from tests import runs, scenes
 from tests.test_network_identity import forget
 

@@ -14,7 +14,7 @@ import pytest
 TIERS = ("quick", "test", "nightly")
 GROUPS = {
     "kills": "every moment, signal and engine of a run that is ended, frozen or cut off",
-    "jobs": "whole jobs in every variation: of stores, tiles, layers, areas, plans and certificates",
+    "jobs": "whole jobs in every variation: of sources, stores, tiles, layers, areas, plans and certificates",
     "storage": "stores and rasters on object storage, whatever goes wrong there",
     "networks": "networks in every form that people save them in, and the classics in full size",
     "training": "a training on several devices, and ended by each signal",
@@ -52,7 +52,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Deselect what is above the tier, and keep on one worker what shares a server or an import."""
     height, groups = TIERS.index(config.getoption("--tier")), set(config.getoption("--group"))
     chosen = [item for item in items if (group_of(item) in groups if groups else height_of(item) <= height)]
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    left = set(items).difference(chosen)
+    config.hook.pytest_deselected(items=[item for item in items if item in left])
     for item in chosen:
         if config.pluginmanager.hasplugin("xdist") and (shared := shares(item)):
             item.add_marker(pytest.mark.xdist_group(shared))

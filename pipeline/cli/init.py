@@ -16,7 +16,11 @@ def init(
         Path | None, typer.Argument(metavar="MODEL", help="File with the weights or the whole network.")
     ] = None,
     scene: Annotated[
-        str | None, typer.Argument(metavar="SCENE", help="Path or URL of a raster; a folder or a glob of several.")
+        str | None,
+        typer.Argument(
+            metavar="SCENE",
+            help="Raster, slide, product, item or arrays, by path or URL; a folder or a glob of several rasters.",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write it there instead of printing it.")
@@ -31,7 +35,14 @@ def init(
         typer.Option("--args", metavar="JSON", help="Its arguments: '{\"width\": 7}', or width=7; may be repeated."),
     ] = None,
     bands: Annotated[
-        list[str] | None, typer.Option("--bands", metavar="4,3,2", help="Bands in the network's order, counted from 1.")
+        list[str] | None,
+        typer.Option("--bands", metavar="4,3,2", help="Bands in the network's order, counted from 1, or by name."),
+    ] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source", metavar="KEY=VALUE", help="Keys of the section source, such as mpp=0.5; may be repeated."
+        ),
     ] = None,
     key: Annotated[
         str | None, typer.Option("--key", help="Which of several tensors that the network returns holds the logits.")
@@ -43,7 +54,9 @@ def init(
 ) -> None:
     """Write a first config for a network and a scene, by looking at both; or check one with --check."""
     if check is not None:
-        _refuse_with_check({"MODEL": model, "--out": out, "--factory": factory, "--args": args, "--bands": bands})
+        _refuse_with_check(
+            {"MODEL": model, "--out": out, "--factory": factory, "--args": args, "--bands": bands, "--source": source}
+        )
         _check(check)
         return
     if model is None or scene is None:
@@ -55,9 +68,11 @@ def init(
             f"--out is {out}, which exists and was left as it is. Give another file, or --force to overwrite it."
         )
     from pipeline.planning.first_config import UserHints, suggest
-    from pipeline.planning.first_config.options import parse_arguments, parse_band_numbers
+    from pipeline.planning.first_config.options import SOURCE_KEYS, parse_arguments, parse_bands
 
-    hints = UserHints(args=parse_arguments(args), bands=parse_band_numbers(bands), key=key)
+    hints = UserHints(
+        args=parse_arguments(args), bands=parse_bands(bands), key=key, source=parse_arguments(source, SOURCE_KEYS)
+    )
     suggestion = suggest(model, scene, (out.parent if out is not None else Path.cwd()).resolve(), factory, hints)
     if out is None:
         print(suggestion.text, end="")

@@ -22,7 +22,7 @@ def inspect(
     from pipeline.inspect.report.plot import draw_halo_profile
     from pipeline.inspect.report.report import inspect_network
     from pipeline.inspect.report.text import rows
-    from pipeline.planning.job import prepare_job
+    from pipeline.planning.prepare import prepare_job
     from pipeline.planning.subject import subject
 
     job = prepare_job(load_config(config, overrides or []), fresh=True)

@@ -32,7 +32,7 @@ def plan(
     from pipeline.config.load import load_config
     from pipeline.planning.document import measure_plan, outlook_rows, plan_document
     from pipeline.planning.freeze import freeze
-    from pipeline.planning.job import prepare_job
+    from pipeline.planning.prepare import prepare_job
 
     job = prepare_job(load_config(config, overriding(overrides, out)))
     if estimate:

@@ -50,7 +50,8 @@ class TileConfig(ConfigSection):
     )
     pad: Literal["none", "reflect", "constant"] = Field(
         "none",
-        description="of an unpadded network: how the raster is padded at its edges, where pixels are nodata without",
+        description="of an unpadded network, and of blended tiles: how the raster is padded at its edges, where pixels "
+        "of an unpadded network are nodata without",
     )
     batch: Auto | Count = Field(
         "auto", description="equal tiles that go through the network at once, where tiles are blended"

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from pipeline.config.stains import TARGETS, StainNumbers, contradiction_of_stains
 from pipeline.config.values import ConfigSection, PerBand
 
 DEFAULT_PERCENTILES = (2.0, 98.0)
@@ -16,9 +17,9 @@ _PARTS = ("tile", "window", "block", "chunk", "patch", "chip")
 
 
 class NormaliseConfig(ConfigSection):
-    """(x − low) / (high − low), or (x − mean) / std, by numbers of the raster itself, before the other keys."""
+    """(x − low) / (high − low), (x − mean) / std, or other colours, by numbers of the raster itself, at first."""
 
-    method: Literal["fixed", "percentile", "minmax", "standardise"]
+    method: Literal["fixed", "percentile", "minmax", "standardise", "macenko", "reinhard"]
     over: Literal["raster", "aoi", "tissue"] = Field(
         "raster", description="valid pixels that are looked at: all, those of source.aoi, or those of source.only"
     )
@@ -33,6 +34,12 @@ class NormaliseConfig(ConfigSection):
     resolution: Literal["full", "overview"] = Field(
         "full", description="every pixel, or those of the file's finest overview of at most 16 MiB, which is not exact"
     )
+    stain: StainNumbers | None = Field(
+        None, description="of macenko and reinhard: numbers of this slide; found on its tissue by default"
+    )
+    target: StainNumbers | None = Field(
+        None, description="of macenko and reinhard: numbers that slides are brought to; a common reference by default"
+    )
 
     @field_validator("over", mode="before")
     @classmethod
@@ -46,6 +53,10 @@ class NormaliseConfig(ConfigSection):
 
     @model_validator(mode="after")
     def _consistent(self) -> NormaliseConfig:
+        if reason := contradiction_of_stains(self.method, self.model_fields_set, self.stain, self.target):
+            raise ValueError(reason)
+        if self.method in TARGETS:
+            return self
         if self.method == "fixed":
             self._check_fixed()
         elif self.method == "percentile":
@@ -102,6 +113,8 @@ def contradiction(normalise: NormaliseConfig, others: dict[str, PerBand]) -> str
     others
         Values of scale, offset, mean and std that the config gives.
     """
+    if normalise.method in TARGETS:
+        return None  # colours stay numbers from 0 to 255
     neutral = {"scale": 1, "offset": 0, "mean": 0, "std": 1}
     changing = [name for name, value in others.items() if any(one != neutral[name] for one in _listed(value))]
     if raw := [name for name in changing if name in ("scale", "offset") or normalise.method == "standardise"]:

@@ -90,7 +90,8 @@ class HaloTiling:
 class LatticeTiling:
     """Tiles of one size at origins 0, step, 2·step …; the last is moved back to end at the padded edge.
 
-    The lattice belongs to the raster, not to the block, so results do not depend on blocks.
+    Where the raster is padded, the first begins before it. The lattice belongs to the raster, not to the block, so
+    results do not depend on blocks.
     """
 
     length: int
@@ -101,11 +102,15 @@ class LatticeTiling:
     """Tile size, a multiple of ``multiple``, px."""
     step: int
     """Distance of neighbouring origins, a multiple of ``multiple``, px."""
+    near: int = 0
+    """What tiles see before the axis, a multiple of ``multiple``, px."""
+    far: int = 0
+    """What tiles see behind the axis at least, px."""
 
     @property
     def padded(self) -> int:
-        """Length of the axis, padded to a multiple and to one tile, px."""
-        return max(round_up(self.length, self.multiple), self.size)
+        """Where the last tile ends: behind the axis, at a multiple and after one tile at least, px."""
+        return max(round_up(self.length + self.far, self.multiple), self.size - self.near)
 
     @property
     def largest(self) -> int:
@@ -115,10 +120,11 @@ class LatticeTiling:
     def tiles(self, block: Span, inside: Span | None = None) -> Iterator[AxisTile]:
         """The tiles that touch the block, or a part of it."""
         part, last = inside or block, self.padded - self.size
-        count = -(-last // self.step) + 1
-        first = max(0, (part.start - self.size) // self.step + 1)
+        count = -(-(last + self.near) // self.step) + 1
+        first = max(0, (part.start + self.near - self.size) // self.step + 1)
         for i in range(min(first, count - 1), count):
-            tile = Span(min(i * self.step, last), min(i * self.step, last) + self.size)
+            start = min(i * self.step - self.near, last)
+            tile = Span(start, start + self.size)
             if tile.start >= part.stop:
                 return
             if tile.stop > part.start:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from pipeline.errors import InferenceError
+from pipeline.inference.colour_transfer import ColourTransfer
 from pipeline.models.input_transform import TRANSFORM_KEY, Transform
 
 Parts = npt.NDArray[Any]
@@ -37,6 +38,10 @@ class Stretch:
             x.clamp_(0.0, 1.0)
 
 
+Adjustment = Stretch | ColourTransfer
+"""What numbers of the raster itself do to its pixels, before all else."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normalisation:
     """(raw·scale + offset − mean) / std, per band; of what a transform makes of the raw pixels, where there is one."""
@@ -46,7 +51,7 @@ class Normalisation:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     transform: Transform | None = None
-    stretch: Stretch | None = None
+    stretch: Adjustment | None = None
     """What is done between the transform and the rest."""
 
     @property

@@ -200,6 +200,8 @@ def _tiles(request: PlanRequest, core: int, block: int, shard: int | None) -> Ti
     if halo is not None and request.tile == "auto":
         core = min(core, round_up(block, request.multiple) + (request.multiple if block % request.multiple else 0))
         size = max(core + 2 * halo, round_up(request.minimum, request.multiple))
+    # blended tiles: as much of the mirror image as a tile shares with the next
+    apron = (round_up(size - step, request.multiple),) * 2 if halo is None and request.pad != "none" else None
     return TilePlan(
         height=request.height,
         width=request.width,
@@ -220,6 +222,6 @@ def _tiles(request: PlanRequest, core: int, block: int, shard: int | None) -> Ti
         augment=request.augment,
         tolerated=request.halo.tolerated,
         pad=request.pad,
-        near=request.near,
-        far=request.far,
+        near=request.near if apron is None else apron,
+        far=request.far if apron is None else apron,
     )

@@ -10,9 +10,10 @@ from typing import Any, Literal
 import numpy as np
 
 from pipeline.config import ClassConfig, Config, ModelConfig, ModelOutputConfig
+from pipeline.config.stains import NUMBERS_OF
 from pipeline.errors import ConfigError
 from pipeline.inference.decode import ClassDecoding
-from pipeline.inference.normalise import Normalisation, Stretch
+from pipeline.inference.normalise import Adjustment, Normalisation
 from pipeline.inference.recipe import Recipe
 from pipeline.models import KINDS
 from pipeline.models.input_transform import Transform, transform
@@ -36,7 +37,7 @@ class ResolvedModel:
     normalisation: Normalisation
     classes: list[ClassConfig] | None
 
-    def with_stretch(self, stretch: Stretch) -> ResolvedModel:
+    def with_stretch(self, stretch: Adjustment) -> ResolvedModel:
         """The same with numbers of its raster."""
         return replace(self, normalisation=replace(self.normalisation, stretch=stretch))
 
@@ -132,12 +133,14 @@ def _numbers(activation: Activation) -> ClassDecoding:
 def input_normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int, dtype: np.dtype[Any]) -> Normalisation:
     """What the config says of the input, else what the file says; of the raster's own numbers nothing yet.
 
-    What the file says is of raw values, so that ``normalise`` of the config takes its place.
+    What the file says is of raw values, so that ``normalise`` of the config takes its place, unless it leaves them
+    in their range, as stains do.
 
     Raises ConfigError where a list has another length than the bands.
     """
     values = dict(meta.input) if meta else {}
-    if model.input is not None and model.input.normalise is not None:
+    normalise = None if model.input is None else model.input.normalise
+    if normalise is not None and normalise.method not in NUMBERS_OF:
         values = {name: value for name, value in values.items() if name not in NORMALISATION_FIELDS}
     changed = _transform(model, values.pop("transform", None), bands, dtype)
     count = bands if changed is None else changed.channels

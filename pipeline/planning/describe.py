@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.config.families import ENGINE_FACTS, EngineFacts
-from pipeline.inference.normalise import Stretch
+from pipeline.inference.normalise import Adjustment
 from pipeline.planning.aoi_cost import AoiCost, cost_of_aoi
 from pipeline.planning.job import Job
 from pipeline.planning.normalise_text import normalise_sentence
@@ -96,7 +96,7 @@ def room(job: Job) -> int:
     return int(job.plan.tensors * min(_cost(job).largest / job.plan.tiles.size**2, 1.0))
 
 
-def _normalise(stretch: Stretch) -> dict[str, Any]:
+def _normalise(stretch: Adjustment) -> dict[str, Any]:
     """Numbers of the raster, how they were found, and the same in words."""
     return {
         **stretch.record,

@@ -14,6 +14,9 @@ from pipeline.geometry.margin import Margin
 from pipeline.interfaces import Locality, Radius, Source
 from pipeline.sources.wrappers.reflected import Reflected
 
+PADDING = {"reflect": "its mirror image", "constant": "0 after normalisation"}
+"""What lies beyond the raster, by ``tile.pad``."""
+
 
 def with_padding(locality: Locality, tile: TileConfig, multiple: int) -> Locality:
     """What was measured of a network, for tiles that begin where the padded raster does.
@@ -30,20 +33,10 @@ def with_padding(locality: Locality, tile: TileConfig, multiple: int) -> Localit
     multiple
         Sizes that the network's file asks for are multiples of this, px.
 
-    Raises
-    ------
-    ConfigError
-        The raster is to be padded for a network that returns as much as it is given.
     """
     margin, unit = locality.margin, math.lcm(locality.stride, multiple)
-    if tile.pad == "none":
+    if tile.pad == "none" or margin is None:
         return locality
-    if margin is None:
-        raise ConfigError(
-            f"tile.pad is {tile.pad}, which pads the raster for a network that returns less than it is "
-            f"given. This one returns as many pixels as it is "
-            "given and pads by itself, so that every pixel has a class already. Leave tile.pad out."
-        )
     wide = margin.turned(tile.augment)
     rows, cols = (
         replace(trim, skip=-by.before % unit) for trim, by in ((margin.rows, wide.rows), (margin.cols, wide.cols))
@@ -51,6 +44,17 @@ def with_padding(locality: Locality, tile: TileConfig, multiple: int) -> Localit
     moved = Margin(rows=rows, cols=cols)
     moved = moved if margin.maximum is None else moved.in_one_size(unit)
     return locality if moved == margin else replace(locality, margin=moved, radius=_moved(locality, moved))
+
+
+def check_padding(locality: Locality, tile: TileConfig, halo: int | None) -> None:
+    """Raise ConfigError where padding would change nothing but arithmetic: of tiles with a halo that pad themselves."""
+    if tile.pad == "none" or locality.margin is not None or halo is None:
+        return
+    raise ConfigError(
+        f"tile.pad is {tile.pad}, which pads the raster for blended tiles, and for a network that returns less than it "
+        "is given. This one returns as many pixels as it is given and pads by itself, and its tiles have a halo. Leave "
+        "tile.pad out."
+    )
 
 
 def _moved(locality: Locality, margin: Margin) -> Radius | None:
@@ -101,7 +105,9 @@ def without_class(margin: Margin | None, tile: TileConfig) -> Margin | None:
 
 
 def edge_remarks(locality: Locality, tile: TileConfig) -> tuple[str, ...]:
-    """What becomes of the raster's edge, a sentence; nothing where the network leaves nothing off."""
+    """What becomes of the raster's edge, a sentence; nothing where neither network nor config says anything of it."""
+    if locality.margin is None and tile.pad != "none":
+        return (f"blended tiles begin before the raster's edges, as far as they overlap, in {PADDING[tile.pad]}",)
     if locality.margin is None:
         return ()
     wide = locality.margin.turned(tile.augment)
@@ -110,5 +116,4 @@ def edge_remarks(locality: Locality, tile: TileConfig) -> tuple[str, ...]:
             f"{wide.sides} of the raster are nodata, since the network leaves them off; tile.pad: reflect "
             f"gives them a class",
         )
-    padding = "its mirror image" if tile.pad == "reflect" else "0 after normalisation"
-    return (f"the raster is padded by {wide.sides} with {padding}, so that every pixel has a class",)
+    return (f"the raster is padded by {wide.sides} with {PADDING[tile.pad]}, so that every pixel has a class",)

@@ -21,7 +21,9 @@ from pipeline.planning.fingerprint import (
     item_changes,
 )
 from pipeline.planning.option import Resolved, locked_values
-from pipeline.planning.options import FROZEN_PLANS, MEMORY_FORMAT, OPTIONS, RECIPE_OPTIONS
+from pipeline.planning.options import OPTIONS, RECIPE_OPTIONS
+from pipeline.planning.options.dates import FROZEN_PLANS
+from pipeline.planning.options.execution import MEMORY_FORMAT
 from pipeline.planning.types import TilePlan
 from pipeline.runtime.backends import backend_of
 

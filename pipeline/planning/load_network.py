@@ -76,7 +76,7 @@ class LoadedNetwork:
             Classes, thresholds or normalisation do not fit the network or the raster.
         """
         resolved = classes.resolve_model(config.model, self.source.bands, self.source.dtype)
-        resolved = with_stretch(resolved, self.source, self.areas, stored_numbers(config))
+        resolved = with_stretch(resolved, config.source, self.source, self.areas, stored_numbers(config))
         # before the activation: a wrong list is the likelier mistake
         classes.rows_of_job(resolved, config, self.locality.classes)
         chosen = activation.choose_activation(

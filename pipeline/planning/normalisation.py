@@ -14,27 +14,32 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pipeline.config import Config, NormaliseConfig
+from pipeline.config import Config, NormaliseConfig, SourceConfig
 from pipeline.errors import ConfigError, ReadError, SourceError
+from pipeline.inference.colour_transfer import ColourTransfer
 from pipeline.inference.normalise import Normalisation, Stretch
 from pipeline.inspect.scene_values import lattice
 from pipeline.interfaces import Source
 from pipeline.planning.classes import ResolvedModel
+from pipeline.planning.counted_area import KEY_OF_AREA, counted_area
 from pipeline.planning.normalise_text import NORMALISE_KEY, constant_bands
+from pipeline.planning.stains import colour_bands, stain_request, stain_transfer
 from pipeline.sources.gdal.colours import AS_STORED
 from pipeline.sources.overview import Overview, raster_of, read_overview
 from pipeline.statistics.band_statistics import PAIRS, BandStatistics, Measure, statistics_of
+from pipeline.statistics.stains import STAIN_METHODS, transfer_of
 from pipeline.store import lifecycle
 
 if TYPE_CHECKING:
     from pipeline.sources.only.area import RequestedArea, SourceAreas
 
-KEY_OF_AREA = {"aoi": "source.aoi", "tissue": "source.only"}
-"""Which key of the source names the area, by ``over``."""
-
 
 def with_stretch(
-    resolved: ResolvedModel, source: Source, areas: SourceAreas, stored: Mapping[str, Any] | None
+    resolved: ResolvedModel,
+    config: SourceConfig,
+    source: Source,
+    areas: SourceAreas,
+    stored: Mapping[str, Any] | None,
 ) -> ResolvedModel:
     """The model with the numbers of its raster, where ``model.input.normalise`` asks for any.
 
@@ -42,7 +47,7 @@ def with_stretch(
     ----------
     resolved
         Without them.
-    source, areas
+    config, source, areas
         The raster, and what is asked for of it.
     stored
         Fingerprint of the store that is there, or of a frozen plan; else None.
@@ -50,29 +55,18 @@ def with_stretch(
     Raises
     ------
     ConfigError
-        A list has another length than the bands, or there is no area or overview that is asked for.
+        A list has another length than the bands, there is no area or overview that is asked for, or bands are no
+        colours.
     SourceError
-        An overview holds no numbers to divide by.
+        An overview holds no numbers to divide by, or the tissue tells no stains.
     """
     normalise = None if resolved.model.input is None else resolved.model.input.normalise
     if normalise is None:
         return resolved
+    if normalise.method in STAIN_METHODS:
+        return resolved.with_stretch(_colour_transfer(normalise, resolved.normalisation, config, source, areas, stored))
     area = counted_area(normalise, areas)
     return resolved.with_stretch(_stretch(normalise, resolved.normalisation, source, area, stored))
-
-
-def counted_area(normalise: NormaliseConfig, areas: SourceAreas) -> RequestedArea | None:
-    """The part of the raster whose pixels are looked at; None for all. Raises ConfigError where it is not given."""
-    if normalise.over == "raster":
-        return None
-    area = {"aoi": areas.aoi, "tissue": areas.only}[normalise.over]
-    if area is None:
-        key = KEY_OF_AREA[normalise.over]
-        raise ConfigError(
-            f"{NORMALISE_KEY}.over is {normalise.over}, and there is no {key}. Give {key}, or over: raster, which "
-            f"takes all valid pixels."
-        )
-    return area
 
 
 def measure_of(normalise: NormaliseConfig, normalisation: Normalisation, source: Source) -> Measure:
@@ -159,8 +153,31 @@ def _stretch(
     return _provisional(normalise, normalisation, source, area)
 
 
+def _colour_transfer(
+    normalise: NormaliseConfig,
+    normalisation: Normalisation,
+    config: SourceConfig,
+    source: Source,
+    areas: SourceAreas,
+    stored: Mapping[str, Any] | None,
+) -> ColourTransfer:
+    if normalisation.transform is not None:
+        raise ConfigError(
+            f"{NORMALISE_KEY}.method is {normalise.method}, which changes raw colours, and model.input.transform "
+            f"changes them first. Leave one of them out."
+        )
+    if stored is not None and numbers_known(normalise, stored):
+        return transfer_of(dict(stored[NORMALISE_KEY]), colour_bands(source))
+    if stored is not None:  # it is refused by its fingerprint before any colour is changed
+        request = stain_request(normalise)
+        return transfer_of({**request, "stain": request["target"]}, colour_bands(source))
+    return stain_transfer(normalise, config, source, areas)
+
+
 def _request(normalise: NormaliseConfig) -> dict[str, Any]:
     """What is asked for, as the fingerprint has it."""
+    if normalise.method in STAIN_METHODS:
+        return stain_request(normalise)
     asked = normalise.model_dump(mode="json", include={"method", "over", "channels", "clip", "resolution"})
     return {**asked, **({"percentages": list(normalise.percentages)} if normalise.method == "percentile" else {})}
 

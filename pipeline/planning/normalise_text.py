@@ -25,8 +25,28 @@ def normalise_sentence(record: Mapping[str, Any], provisional: bool = False) -> 
     provisional
         Whether the numbers are of a few windows alone.
     """
+    if "target" in record:
+        return stain_sentence(record)
     clipped = ", clipped to 0…1" if record["clip"] else ""
     return f"{_method_text(record)}: {_numbers_text(record)}{clipped}; {_origin_text(record, provisional)}"
+
+
+def stain_sentence(record: Mapping[str, Any]) -> str:
+    """Stains of a slide and where they come from, for people."""
+    stain = record["stain"]
+    if record["method"] == "macenko":
+        vectors = " and ".join(
+            f"{name} ({', '.join(f'{value:.3f}' for value in vector)}) up to {most:.3g}"
+            for name, vector, most in zip(("haematoxylin", "eosin"), stain["vectors"], stain["maxima"], strict=True)
+        )
+        numbers = f"stains by Macenko: {vectors}"
+    else:
+        pairs = ", ".join(f"{one:.4g} ± {other:.3g}" for one, other in zip(stain["mean"], stain["std"], strict=True))
+        numbers = f"colours by Reinhard: lαβ {pairs}"
+    if record["given"] is not None:
+        return f"{numbers}; as the config gives them"
+    size = "" if record["um_per_px"] is None else f" at {record['um_per_px']:g} µm per px"
+    return f"{numbers}; from {record['pixels']:,} px of stained tissue{size}"
 
 
 def constant_bands(normalise: NormaliseConfig, statistics: BandStatistics, bands: Sequence[int], subject: str) -> str:

@@ -134,6 +134,7 @@ def _plan_request(
         inputs, costs, budget if worker_layout.device is None else min(budget, worker_layout.device)
     )
     _check_margin(locality, halo_decision)
+    edges.check_padding(locality, config.tile, halo_decision.halo)
     near, far = edges.aprons(
         locality, config.tile, inputs.source.grid.height, inputs.source.grid.width, inputs.multiple
     )

@@ -160,7 +160,9 @@ class TilePlan:
         """Tiling of the rows (0) or of the columns (1)."""
         length, near, far = (self.height, self.width)[number], self.near[number], self.far[number]
         if self.halo is None:
-            return LatticeTiling(length=length, multiple=self.multiple, size=self.size, step=self.step)
+            return LatticeTiling(
+                length=length, multiple=self.multiple, size=self.size, step=self.step, near=near, far=far
+            )
         tiling = HaloTiling(
             length=length,
             multiple=self.multiple,

@@ -21,10 +21,11 @@ from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import SourceError, StoreError
 from pipeline.geometry.shards import Shard
 from pipeline.interfaces import Engine
-from pipeline.planning.job import Job, prepare_job
+from pipeline.planning.job import Job
 from pipeline.planning.normalisation import measure_of, measured_stretch
 from pipeline.planning.normalise_text import normalise_sentence
 from pipeline.planning.pass_cost import cell_pixels, cells_of_job, pass_workers
+from pipeline.planning.prepare import prepare_job, with_numbers
 from pipeline.running import engine_options
 from pipeline.runtime.cancellation import cancel_on_error
 from pipeline.runtime.progress import Progress
@@ -36,9 +37,9 @@ from pipeline.store import lifecycle
 from pipeline.store.files.outage import outage_as_unfinished
 
 FORMAT = 1
+"""Of records: another number makes those of before count for nothing."""
 AREA_KEYS = ("source.aoi", "source.only", "source.tissue")
 """Of a fingerprint: what a pass counts says its own area."""
-"""Of records: another number makes those of before count for nothing."""
 
 
 class _StoreMade(Exception):
@@ -80,7 +81,7 @@ def estimate_numbers(job: Job, progress: Progress, shard: Shard | None = None, f
         return prepare_job(job.config, same_source=job.same_source)
     stretch = measured_stretch(normalise, statistics, job.config.source.place)
     progress.say(f"input: {normalise_sentence(stretch.record)}", "normalise", **stretch.record)
-    return job.with_stretch(stretch)
+    return with_numbers(job, stretch)
 
 
 @contextmanager

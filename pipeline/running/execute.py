@@ -11,7 +11,8 @@ from pipeline.exports import check_exports
 from pipeline.geometry.shards import Shard
 from pipeline.interfaces import Engine
 from pipeline.planning.describe import headline, plan_metrics
-from pipeline.planning.job import Job, prepare_job
+from pipeline.planning.job import Job
+from pipeline.planning.prepare import prepare_job
 from pipeline.postprocess.cleaning import make_cleaned, resolve_cleaning
 from pipeline.reports.page import page_place
 from pipeline.running import engine_options

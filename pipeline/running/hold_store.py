@@ -13,7 +13,8 @@ from pipeline.exports import sidecars
 from pipeline.geometry.shards import Shard
 from pipeline.locations import Place
 from pipeline.planning import fingerprint
-from pipeline.planning.job import Job, prepare_job
+from pipeline.planning.job import Job
+from pipeline.planning.prepare import prepare_job
 from pipeline.planning.sameness import check_pixels
 from pipeline.reports.page import delete_page
 from pipeline.runtime.cancellation import CANCELLED

@@ -87,7 +87,7 @@ def overview_lattice(source: Source, bands: tuple[int, ...], step: int) -> Latti
         return None
     rows, cols = overview.valid.shape
     times = max(step // overview.step, 1)
-    data, valid = _means(overview.data[list(bands)], overview.valid, times)
+    data, valid = cell_means(overview.data[list(bands)], overview.valid, times)
     return Lattice(
         data=data,
         valid=valid,
@@ -132,11 +132,11 @@ def pixel_lattice(source: Source, bands: tuple[int, ...], step: int) -> Lattice:
     def reduce(window: Window) -> None:
         pixels = source.read(window)
         rows, cols = (slice(span.start // step, -(-span.stop // step)) for span in (window.rows, window.cols))
-        data[:, rows, cols], valid[rows, cols] = _means(pixels.data[list(bands)], pixels.valid, step)
+        data[:, rows, cols], valid[rows, cols] = cell_means(pixels.data[list(bands)], pixels.valid, step)
 
     try:
         with ThreadPoolExecutor(cores()) as threads:
-            for _ in threads.map(reduce, _windows(source, step)):
+            for _ in threads.map(reduce, cell_windows(source, step)):
                 pass
     except ReadError as error:
         raise _unreadable_error(error) from error
@@ -148,7 +148,7 @@ def _unreadable_error(error: ReadError) -> SourceError:
     return SourceError(f"The raster cannot be read at low resolution: {str(error).rstrip('.')}. Mend the file.")
 
 
-def _windows(source: Source, step: int) -> Iterator[Window]:
+def cell_windows(source: Source, step: int) -> Iterator[Window]:
     """Windows of whole cells that cover a raster, along the file's own blocks as far as these fit."""
     grid, (block_rows, block_cols) = source.grid, source.block
     width = min(round_up(max(block_cols, 1024), step), round_up(grid.width, step))
@@ -159,8 +159,11 @@ def _windows(source: Source, step: int) -> Iterator[Window]:
             yield window.clip(grid.height, grid.width)
 
 
-def _means(planes: npt.NDArray[np.generic], valid: _Bools, side: int) -> tuple[LatticeValues, _Bools]:
-    """Means of the valid pixels of squares, those at the far edges cut, and whether there are any."""
+def cell_means(planes: npt.NDArray[np.generic], valid: _Bools, side: int) -> tuple[LatticeValues, _Bools]:
+    """(bands, rows, cols) means of the valid pixels of squares of so many px, and (rows, cols) whether there are any.
+
+    Squares at the far edges are cut.
+    """
     counts = _sums(valid, side)
     sums = np.stack([_sums(np.where(valid, plane, 0), side) for plane in planes])
     return (sums / np.maximum(counts, 1)).astype(np.float32), counts > 0

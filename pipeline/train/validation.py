@@ -19,7 +19,7 @@ from pipeline.inference.infer import Inference
 from pipeline.inference.read import read_with_retries
 from pipeline.inference.recipe import Block
 from pipeline.models.loaded import Loaded
-from pipeline.planning.job import prepare_job
+from pipeline.planning.prepare import prepare_job
 from pipeline.quality.evaluate.confusion import Confusion
 from pipeline.train.class_counts import ClassCounts
 from pipeline.train.scenes import Scene

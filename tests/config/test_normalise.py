@@ -25,7 +25,7 @@ def load(normalise: dict[str, Any], **others: Any) -> Any:
     [
         ({"method": "minmax", "over": "tile"}, r"normalise\.over is 'tile': numbers of each tile would make seams"),
         ({"method": "minmax", "over": "per_patch"}, "numbers of each patch would make seams"),
-        ({"method": "macenko"}, "'fixed', 'percentile', 'minmax' or 'standardise'"),
+        ({"method": "vahadane"}, "'fixed', 'percentile', 'minmax', 'standardise', 'macenko' or 'reinhard'"),
         ({"method": "fixed", "low": 3}, "fixed needs low and high"),
         ({"method": "fixed", "low": [1, 2], "high": [3, 4, 5]}, "low has 2 values and high has 3"),
         ({"method": "fixed", "low": 5, "high": [6, 5]}, "low 5 is not below high 5"),

@@ -99,6 +99,7 @@ def test_nothing_listens_beyond_this_machine(run: Any) -> None:
     assert set(listening) <= {"127.0.0.1", "::1"}
 
 
+@pytest.mark.nightly("kills")
 def test_a_worker_that_is_killed_costs_nothing_but_time(tmp_path: Path) -> None:
     said: list[str] = []
     with KINDS["processes"](2, EngineOptions(processes=2, notify=said.append)) as run:
@@ -118,6 +119,7 @@ def test_an_item_that_kills_every_worker_fails_by_name_and_all_others_are_done()
     assert "died" in failed[1]
 
 
+@pytest.mark.nightly("kills")
 def test_what_a_worker_lacks_is_named_with_its_host_before_the_first_item(tmp_path: Path) -> None:
     terms = EngineOptions(
         processes=2, needs=works.Lacking(what=("the raster: no such file", "a GPU")), notify=lambda line: None
@@ -158,6 +160,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.nightly("kills", after=1)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_no_worker_outlives_the_process_that_started_it(tmp_path: Path, how: signal.Signals) -> None:
     (tmp_path / "running.py").write_text(RUNNING)

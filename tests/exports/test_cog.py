@@ -53,6 +53,7 @@ def assert_equal_levels(file: Path, part: LayerPart) -> None:
 LARGE = Grid(height=2 * TILE + 77, width=3 * TILE + 5, transform=specs.NORTH_UP, wkt=specs.UTM, unit="crs")
 
 
+@pytest.mark.nightly("jobs", after=4)
 @pytest.mark.parametrize("grid", [*specs.GRIDS, LARGE], ids=str)
 @pytest.mark.parametrize("big", [False, True])
 def test_pixels_levels_and_georeference_are_the_stores(
@@ -76,6 +77,7 @@ def test_pixels_levels_and_georeference_are_the_stores(
         ]
 
 
+@pytest.mark.nightly("jobs", after=3)
 @pytest.mark.parametrize("layer", ["confidence", "probabilities", "entropy"])
 @pytest.mark.parametrize("probabilities", ["uint8", "float16"])
 def test_other_layers_have_bands_and_scales(tmp_path: Path, layer: str, probabilities: str) -> None:

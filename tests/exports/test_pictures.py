@@ -42,6 +42,7 @@ def test_a_png_has_the_colours_of_the_classes(tmp_path: Path, dtype: str) -> Non
     assert (image == table[specs.pixels(spec)]).all()
 
 
+@pytest.mark.nightly("jobs", after=4)
 @pytest.mark.parametrize("grid", [name for name in specs.GRIDS if name != "rotated"])
 @pytest.mark.parametrize(("side", "level"), [(8192, 0), (65, 1), (20, 3)])
 def test_a_png_of_a_level_lies_where_the_raster_does(tmp_path: Path, grid: str, side: int, level: int) -> None:
@@ -65,6 +66,7 @@ def test_a_png_of_several_bands_is_refused_by_name(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
 
 
+@pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize("layer", ["mask", "confidence", "probabilities"])
 @pytest.mark.parametrize("grid", ["of a slide", "with a code"])
 def test_an_ome_tiff_has_the_levels_of_the_store(tmp_path: Path, layer: str, grid: str) -> None:

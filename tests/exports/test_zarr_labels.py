@@ -113,6 +113,7 @@ FORMS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize("form", FORMS)
 def test_levels_are_those_of_the_whole_mask_and_readers_open_them(tmp_path: Path, form: str) -> None:
     spec = specs.spec(**FORMS[form])
@@ -195,6 +196,7 @@ def killed_after(monkeypatch: pytest.MonkeyPatch, count: int) -> Callable[..., N
     return commit
 
 
+@pytest.mark.nightly("kills", after=1)
 @pytest.mark.parametrize("count", [2, 6])
 def test_one_that_is_killed_is_no_label_image_and_a_rerun_finishes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int

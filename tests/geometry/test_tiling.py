@@ -61,14 +61,21 @@ def test_a_local_function_computed_by_tiles_equals_the_whole(
     size=st.integers(1, 10),
     step=st.integers(1, 10),
     block=st.integers(1, 130),
+    near=st.integers(0, 5),
+    far=st.integers(0, 20),
 )
 def test_lattice_tiles_of_a_block_are_those_of_the_raster_that_touch_it(
-    length: int, multiple: int, size: int, step: int, block: int
+    length: int, multiple: int, size: int, step: int, block: int, near: int, far: int
 ) -> None:
     assume(step <= size)
-    axis = LatticeTiling(length=length, multiple=multiple, size=size * multiple, step=step * multiple)
-    origins = sorted({min(o, axis.padded - axis.size) for o in range(0, axis.padded, axis.step)})
-    lattice = [Span(o, o + axis.size) for o in origins if o == 0 or o - axis.step + axis.size < axis.padded]
+    assume(near < size)
+    near *= multiple
+    axis = LatticeTiling(
+        length=length, multiple=multiple, size=size * multiple, step=step * multiple, near=near, far=far
+    )
+    assert axis.padded >= length + far
+    origins = sorted({min(o, axis.padded - axis.size) for o in range(-near, axis.padded, axis.step)})
+    lattice = [Span(o, o + axis.size) for o in origins if o == -near or o - axis.step + axis.size < axis.padded]
     for span in cut(length, block):
         pieces = list(axis.tiles(span))
         assert [p.read for p in pieces] == [t for t in lattice if t.start < span.stop and t.stop > span.start]

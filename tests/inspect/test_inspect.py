@@ -18,7 +18,7 @@ from pipeline.inspect.report.text import advice, rows, table
 from pipeline.models.architectures import NETWORKS
 from pipeline.models.architectures.classifiers import lenet
 from pipeline.models.loaded import Loaded
-from pipeline.planning.job import prepare_job
+from pipeline.planning.prepare import prepare_job
 from pipeline.planning.subject import subject
 from tests import networks, scenes
 

@@ -14,8 +14,9 @@ from ruamel.yaml import YAML
 
 from pipeline.cli import app
 from pipeline.config import Config, LabelsConfig
+from pipeline.config.explain import inner_section
 from pipeline.config.families import kinds_with
-from pipeline.config.load import _inner, validated_config
+from pipeline.config.load import validated_config
 from pipeline.errors import ConfigError
 from tests.messages import proposals
 from tests.messages.proposals import HOLE, SECTIONS, Text, texts_of
@@ -91,13 +92,13 @@ def test_keys_are_keys_of_the_config(section: str) -> None:
 def is_key(key: str) -> bool:
     """Whether the config has a key; what lies below ``model.args`` is the network's own."""
     first, *names = key.split(".")
-    model = LabelsConfig if first == "labels" else _inner(Config, first)
+    model = LabelsConfig if first == "labels" else inner_section(Config, first)
     for name in names:
         if model is None or name not in model.model_fields:
             return False
         if (first, name) == ("model", "args"):
             return True
-        model = _inner(model, name)
+        model = inner_section(model, name)
     return True
 
 

@@ -25,6 +25,7 @@ MEASURED = Locality(
     margin=Margin(rows=UNET, cols=UNET),
 )
 REFLECT = TileConfig(pad="reflect")
+PADS_BY_ITSELF = Locality(verdict="local", stride=1, radius=None, bands=3, classes=2, minimum=1)
 
 
 def test_tiles_begin_on_the_stride_and_the_network_exactly_its_margin_before_the_raster() -> None:
@@ -58,7 +59,10 @@ def test_what_becomes_of_the_edge_is_said() -> None:
     assert edges.edge_remarks(MEASURED, TileConfig())[0].startswith("92 px on each side of the raster are nodata")
     assert "mirror image" in edges.edge_remarks(MEASURED, REFLECT)[0]
     with pytest.raises(ConfigError, match=r"Leave tile\.pad out"):
-        edges.with_padding(Locality(verdict="local", stride=1, radius=None, bands=3, classes=2, minimum=1), REFLECT, 1)
+        edges.check_padding(PADS_BY_ITSELF, REFLECT, 8)
+    edges.check_padding(PADS_BY_ITSELF, REFLECT, None)
+    edges.check_padding(PADS_BY_ITSELF, TileConfig(), 8)
+    edges.check_padding(MEASURED, REFLECT, 8)
 
 
 def test_a_store_that_is_not_padded_says_its_tiles_as_before_there_was_a_choice() -> None:

@@ -15,6 +15,7 @@ from pipeline.planning import describe, fingerprint, freeze, option, options
 from pipeline.planning.job import Job
 from pipeline.planning.option import AUTO, NO_DEFAULT, Option
 from pipeline.planning.options import FINGERPRINT_OPTIONS, OPTIONS
+from pipeline.planning.options.dates import FIRST_STORES, FROZEN_PLANS
 from pipeline.running.execute import prepare_job
 from pipeline.sources.only.area import SourceAreas
 from tests import scenes
@@ -133,8 +134,8 @@ def test_a_recipe_of_an_old_store_is_completed_and_of_a_new_one_is_not() -> None
 def test_an_option_that_is_younger_than_the_first_stores_has_a_default_for_them_and_no_other() -> None:
     for row in OPTIONS:
         assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d", row.since)
-        assert row.since >= options.FIRST_STORES
-        assert (row.since > options.FIRST_STORES) == (row.old_default is not NO_DEFAULT), row.key
+        assert row.since >= FIRST_STORES
+        assert (row.since > FIRST_STORES) == (row.old_default is not NO_DEFAULT), row.key
 
 
 def test_a_config_that_names_no_option_goes_on_with_the_oldest_store(job: Job) -> None:
@@ -213,7 +214,7 @@ def test_folding_that_is_asked_for_takes_any_store_and_no_frozen_plan_without(
 
 
 def test_a_frozen_plan_of_the_first_release_that_freezes_holds_these_parts_of_the_recipe() -> None:
-    assert {row.name for row in options.RECIPE_OPTIONS if row.since <= options.FROZEN_PLANS} == {
+    assert {row.name for row in options.RECIPE_OPTIONS if row.since <= FROZEN_PLANS} == {
         "precision",
         "threads",
         "memory_format",

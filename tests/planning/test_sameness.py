@@ -16,7 +16,7 @@ from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, StoreError
 from pipeline.planning.describe import GOES_ON, describe, plan_rows
 from pipeline.planning.freeze import freeze
-from pipeline.planning.job import prepare_job
+from pipeline.planning.prepare import prepare_job
 from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running.execute import execute
 from pipeline.running.report import Report

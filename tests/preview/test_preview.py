@@ -128,7 +128,7 @@ def test_less_memory_means_less_context_then_a_smaller_window_then_a_refusal(
 
 @pytest.mark.slow
 def test_what_an_earlier_plan_measured_gives_the_context(tmp_path: Path) -> None:
-    from pipeline.planning.job import prepare_job
+    from pipeline.planning.prepare import prepare_job
 
     path = scenes.config(tmp_path, model={"path": str(scenes.script(networks.Dilated(), tmp_path / "dilated.pt"))})
     assert not load_network(load_config(path)).measured

@@ -226,6 +226,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, by
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("kills", after=2)
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: f"{moment[0].rpartition('.')[2]} {moment[1]}")
 def test_killed_anywhere_and_begun_again_it_gives_the_same_bytes(
     tmp_path: Path,

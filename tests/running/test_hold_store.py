@@ -12,7 +12,7 @@ import pytest
 from pipeline.config.load import load_config
 from pipeline.errors import StoreError, Unfinished
 from pipeline.geometry.shards import Shard
-from pipeline.planning.job import prepare_job
+from pipeline.planning.prepare import prepare_job
 from pipeline.running.hold_store import hold_store
 from pipeline.store.lease.lease import acquire, holders
 from pipeline.store.lifecycle import create, read_store_meta

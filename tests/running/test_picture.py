@@ -14,7 +14,7 @@ from pipeline.config.load import load_config
 from pipeline.errors import ConfigError
 from pipeline.geometry.window import Window
 from pipeline.inference import block_task
-from pipeline.planning.job import prepare_job
+from pipeline.planning.prepare import prepare_job
 from pipeline.store import picture_spec
 from pipeline.store.picture import open_picture
 from pipeline.store.respec import read_spec

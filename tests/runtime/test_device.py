@@ -11,7 +11,7 @@ import zarr
 
 from pipeline.config.load import load_config
 from pipeline.models.loaded import Loaded
-from pipeline.planning.job import prepare_job
+from pipeline.planning.prepare import prepare_job
 from pipeline.running.execute import execute
 from pipeline.runtime import allocator, device, resources
 from pipeline.runtime.device import prefault_memory, run_on_device_thread

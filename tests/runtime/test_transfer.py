@@ -11,7 +11,8 @@ from pipeline.errors import InferenceError
 from pipeline.inference import infer
 from pipeline.inference.infer import Inference
 from pipeline.models.loaded import Loaded
-from pipeline.planning.job import Job, prepare_job
+from pipeline.planning.job import Job
+from pipeline.planning.prepare import prepare_job
 from pipeline.running.execute import execute
 from pipeline.running.report import Report
 from pipeline.runtime.cancellation import CANCELLED

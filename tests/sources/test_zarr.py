@@ -77,6 +77,7 @@ def test_the_mask_of_every_form_is_that_of_the_geotiff(scene: Path, tmp_path: Pa
     assert mask == chunks(scene / "job.zarr")
 
 
+@pytest.mark.nightly("jobs", after=5)
 @pytest.mark.parametrize("form", forms.FORMS)
 def test_windows_and_the_grid_of_every_form_are_those_of_the_geotiff(scene: Path, tmp_path: Path, form: str) -> None:
     path, keys = written(tmp_path, form, pixels(scene))

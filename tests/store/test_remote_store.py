@@ -174,6 +174,7 @@ def test_a_helper_that_comes_late_replaces_nothing(place: Remote, monkeypatch: p
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage")
 def test_of_many_creators_with_unlike_plans_one_makes_the_whole_store(place: Remote, tmp_path: Path) -> None:
     plans = [{"chunk": 32}, {"chunk": 64}, {"zarr_format": 2}, {"layers": ("mask", "confidence")}]
     made, start = [], threading.Barrier(8)
@@ -196,24 +197,24 @@ def test_of_many_creators_with_unlike_plans_one_makes_the_whole_store(place: Rem
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage", after=2)
+@pytest.mark.parametrize("steps", [3, 0, 1, 2, 4])
 def test_a_deletion_that_is_killed_anywhere_leaves_no_store_and_can_be_taken_up(
-    place: Remote, monkeypatch: pytest.MonkeyPatch
+    place: Remote, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
-    for steps in range(5):
-        there = place.with_name(f"{steps}.zarr")
-        specs.finish(specs.store(there, specs.spec()), specs.spec(), {"blocks": [1, 1]})  # type: ignore[arg-type]
-        with monkeypatch.context() as patch:
-            killed_after(steps, patch)
-            with pytest.raises(Killed):
-                delete_store(there)
-        if steps >= 3:  # the sidecar, the mark that it is being deleted, the root
-            assert is_half_created(there)
-            with pytest.raises(StoreError, match=r"is being deleted.*--fresh"):
-                create(there, specs.spec(), {})
-        delete_store(there)
-        assert not exists(there)
-        assert not exists(there.with_suffix(".vrt"))
-        assert create(there, specs.spec(), {})
+    specs.finish(specs.store(place, specs.spec()), specs.spec(), {"blocks": [1, 1]})  # type: ignore[arg-type]
+    with monkeypatch.context() as patch:
+        killed_after(steps, patch)
+        with pytest.raises(Killed):
+            delete_store(place)
+    if steps >= 3:  # the sidecar, the mark that it is being deleted, the root
+        assert is_half_created(place)
+        with pytest.raises(StoreError, match=r"is being deleted.*--fresh"):
+            create(place, specs.spec(), {})
+    delete_store(place)
+    assert not exists(place)
+    assert not exists(place.with_suffix(".vrt"))
+    assert create(place, specs.spec(), {})
 
 
 def test_somebody_elses_objects_are_left_alone(place: Remote) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.config.load import load_config
 from pipeline.errors import StoreError
-from pipeline.planning.job import prepare_job
+from pipeline.planning.prepare import prepare_job
 from pipeline.store.lifecycle import create
 from pipeline.store.respec import read_spec
 from tests import scenes

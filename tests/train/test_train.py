@@ -38,11 +38,17 @@ Job = Callable[..., Path]
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def trained(config: Path, *overrides: str, fresh: bool = False) -> tuple[Trained, list[str]]:
-    from pipeline.train.train import train  # which imports Lightning, for seconds
+def trained(
+    config: Path, *overrides: str, fresh: bool = False, with_picture: bool = False
+) -> tuple[Trained, list[str]]:
+    """One training; the picture of its curves, which takes as long, is drawn where a test asks for it."""
+    from pipeline.train import train  # which imports Lightning, for seconds
 
     said: list[str] = []
-    return train(load_config(config, list(overrides)), said.append, fresh), said
+    with pytest.MonkeyPatch.context() as patch:
+        if not with_picture:
+            patch.setattr(train, "draw_curves", lambda rows, colors, path: path)
+        return train.train(load_config(config, list(overrides)), said.append, fresh), said
 
 
 def equal(one: Path, other: Path) -> bool:
@@ -84,7 +90,7 @@ def test_weights_say_all_that_run_needs_and_the_task_is_learnt(job: Job, tmp_pat
 
 @pytest.mark.slow
 def test_card_and_curves_stand_beside_the_weights(job: Job, tmp_path: Path) -> None:
-    made, said = trained(job())
+    made, said = trained(job(), with_picture=True)
     assert sorted(made.files) == ["card", "curves", "page", "table", "weights"]
     card = made.files["card"].read_text()
     assert f"mean IoU {made.mean_iou:.4f}" in card
@@ -96,6 +102,7 @@ def test_card_and_curves_stand_beside_the_weights(job: Job, tmp_path: Path) -> N
     assert "12 of 12 steps" in card or f"{made.best * 4} of 12 steps" in card
     assert len(made.files["table"].read_text().splitlines()) == 4
     assert sum("the best so far" in line for line in said) >= 1
+    assert made.files["curves"].stat().st_size > 1000
     assert not list(tmp_path.glob(".*partial"))
 
 

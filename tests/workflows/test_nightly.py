@@ -27,6 +27,7 @@ def test_the_nightly_job_runs_a_config_to_its_end(tmp_path: Path) -> None:
     assert status(tmp_path / "job.zarr").complete
 
 
+@pytest.mark.nightly("jobs", after=2)
 @pytest.mark.parametrize(
     ("codes", "expected", "tries"), [([75, 1, 0], 0, 3), ([2, 0], 2, 1), ([75, 75, 75, 0], 75, 3), ([3], 3, 1)]
 )

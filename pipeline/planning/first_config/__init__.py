@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import ModelConfig, SourceConfig
+from pipeline.config import ModelConfig
 from pipeline.errors import BandsError, ModelError
 from pipeline.inspect.scene_values import sample
 from pipeline.interfaces import Source
@@ -14,7 +14,8 @@ from pipeline.models.architectures import NETWORKS
 from pipeline.planning.first_config.facts import ModelFacts
 from pipeline.planning.first_config.model_file import read_model_file
 from pipeline.planning.first_config.network import NetworkFacts, run_network
-from pipeline.planning.first_config.scene import at_training_size, scene_settings
+from pipeline.planning.first_config.scene import at_training_size, scene_settings, source_config
+from pipeline.planning.first_config.scene_bands import band_choice, named_bands
 from pipeline.planning.first_config.trial import config_warnings
 from pipeline.planning.first_config.yaml_sections import header_comments, model_section, output_section, source_section
 from pipeline.planning.first_config.yaml_text import comment
@@ -38,8 +39,10 @@ class UserHints:
 
     args: dict[str, Any] | None = None
     """Arguments of the factory, or hyperparameters."""
-    bands: list[int] | None = None
-    """Of the scene in the network's order, counted from 1."""
+    bands: list[int | str] | None = None
+    """Of the scene in the network's order, counted from 1, or by name."""
+    source: dict[str, Any] | None = None
+    """Keys of the section ``source``, beside path and bands."""
     key: str | None = None
     """Of what the network returns."""
 
@@ -54,7 +57,8 @@ def suggest(
     model
         File with the weights or the whole network.
     scene
-        Path or URL of a raster, or a folder or glob of several that lie beside each other.
+        Path or URL of a raster, a slide, a product, an item of a catalogue or arrays; a folder or glob of several
+        rasters that lie beside each other; a template with ``{band}``.
     folder
         Where the config will lie; its paths are relative to that.
     factory
@@ -69,23 +73,27 @@ def suggest(
         One of them is missing, is nothing that can be used, or does not fit the other.
     """
     hints = hints or UserHints()
-    settings = scene_settings(scene)
-    source, model_facts = open_source(SourceConfig(**settings, bands=hints.bands)), _facts(model, factory, hints)
-    if "level" in settings and (sized := at_training_size(settings, source, model_facts)) != settings:
-        settings, source = sized, open_source(SourceConfig(**sized, bands=hints.bands))
+    settings, model_facts = scene_settings(scene, hints.source), _facts(model, factory, hints)
+    named = None if hints.bands else named_bands(settings)
+    source = open_source(source_config(settings, named.names if named else hints.bands))
+    if "level" in settings and not hints.source and (sized := at_training_size(settings, source, model_facts)):
+        settings, source = sized, open_source(source_config(sized, hints.bands))
     network_facts = _network_facts(model, model_facts, scene, source, hints)
     bands = network_facts.bands if network_facts else model_facts.bands
+    choice = band_choice(hints.bands, named, source.bands, bands, model_facts.band_names)
+    if named and choice:
+        source = open_source(source_config(settings, choice.bands))
     values = sample(source)
     parts = [
-        header_comments(source, values, model_facts, network_facts),
-        source_section(settings, source.bands, bands, folder, hints.bands),
+        header_comments(source, values, model_facts, network_facts, named.titles if named else []),
+        source_section(settings, choice, folder, hints.source or {}),
         model_section(model, folder, model_facts, network_facts, source.dtype, values, bands, _typed(factory, hints)),
         output_section(scene),
     ]
     if network_facts is not None:
         parts[0] += [
             comment(f"WARNING: {warning}")
-            for warning in config_warnings(network_facts, settings, hints.bands, model, parts[2])
+            for warning in config_warnings(network_facts, settings, choice.bands if choice else None, model, parts[2])
         ]
     return Suggestion(text="\n".join("\n".join(part) for part in parts) + "\n", todo=model_facts.todo)
 

@@ -24,6 +24,8 @@ class ModelFacts:
     is_native: bool = False
     """Whether a job reads all of this from the file, so that it need not be in the config."""
     bands: int | None = None
+    band_names: tuple[str, ...] = ()
+    """Of its training, in order, where they have names."""
     channels: int | None = None
     classes: list[dict[str, Any]] = field(default_factory=list)
     """Name, and colour where there is one."""

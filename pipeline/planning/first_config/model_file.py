@@ -80,6 +80,7 @@ def _safetensors(path: Path) -> ModelFacts:
         todo=(TRANSFORM,) if "transform" in meta.input else (),
         is_native=True,
         bands=(len(meta.bands) if "transform" in meta.input else meta.args.get("bands") or len(meta.bands)) or None,
+        band_names=tuple(meta.bands),
         classes=meta.classes,
         input=meta.input,
         pixel_size=meta.pixel_size,

@@ -10,9 +10,16 @@ from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import ConfigError
 
+ARGUMENTS = ("--args", "arguments", '{"width": 7, "classes": 3}', "width=7")
+"""Option, what it holds, and two ways to write that."""
+SOURCE_KEYS = ("--source", "keys of the section source", "{level: 1}", "level=1")
+"""Likewise."""
 
-def parse_arguments(texts: list[str] | None) -> dict[str, Any] | None:
-    """Arguments of a factory: JSON or YAML between braces, or NAME=VALUE; several are taken together.
+
+def parse_arguments(texts: list[str] | None, option: tuple[str, str, str, str] = ARGUMENTS) -> dict[str, Any] | None:
+    """Arguments of a factory, or keys of a section: JSON or YAML between braces, or NAME=VALUE.
+
+    Several are taken together; ``option`` is for messages.
 
     Raises
     ------
@@ -23,35 +30,42 @@ def parse_arguments(texts: list[str] | None) -> dict[str, Any] | None:
         return None
     values: dict[str, Any] = {}
     for text in texts:
-        values |= _mapping(text) if text.lstrip().startswith("{") else dict(_pairs(text))
+        try:
+            values |= _mapping(text) if text.lstrip().startswith("{") else dict(_pairs(text))
+        except ValueError as error:
+            name, contents, mapping, pair = option
+            raise ConfigError(
+                f"{name} is {text}, which says no {contents}. Give them as '{mapping}', or as {pair}; the option may "
+                f"be repeated."
+            ) from error
     return values
 
 
-def parse_band_numbers(texts: list[str] | None) -> list[int] | None:
-    """Numbers of bands from ``4,3,2``, ``[4, 3, 2]`` or several of them.
+def parse_bands(texts: list[str] | None) -> list[int | str] | None:
+    """Bands from ``4,3,2``, ``[red, nir]`` or several of them: numbers from 1, or names.
 
     Raises
     ------
     ConfigError
-        One is no number, or below 1.
+        There is none, or a number is 0.
     """
     if texts is None:
         return None
     tokens = [
         token for text in texts for token in text.strip().removeprefix("[").removesuffix("]").replace(",", " ").split()
     ]
-    if not tokens or not all(token.isdecimal() and int(token) for token in tokens):
+    if not tokens or any(token.isdecimal() and not int(token) for token in tokens):
         raise ConfigError(
-            f"--bands is {' '.join(texts)}, which are no numbers of bands. Give them in the network's "
-            f"order, counted from 1, as 4,3,2."
+            f"--bands is {' '.join(texts)}, which names no bands. Give them in the network's order: counted from 1, as "
+            f"4,3,2, or of a scene whose bands have names by these, as red,green,nir."
         )
-    return [int(token) for token in tokens]
+    return [int(token) if token.isdecimal() else token for token in tokens]
 
 
 def _mapping(text: str) -> dict[str, Any]:
     mapping = _value(text)
     if not isinstance(mapping, dict):
-        raise ConfigError(_neither(text))
+        raise ValueError(text)
     return {str(name): value for name, value in mapping.items()}
 
 
@@ -60,7 +74,7 @@ def _pairs(text: str) -> Iterator[tuple[str, Any]]:
     for part in parts if all("=" in part for part in parts) else [text]:
         name, equals, value = part.partition("=")
         if not equals or not name.strip().isidentifier():
-            raise ConfigError(_neither(text))
+            raise ValueError(text)
         yield name.strip(), _value(value)
 
 
@@ -68,11 +82,4 @@ def _value(text: str) -> Any:
     try:
         return YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
-        raise ConfigError(_neither(text)) from error
-
-
-def _neither(text: str) -> str:
-    return (
-        f'--args is {text}, which says no arguments. Give them as \'{{"width": 7, "classes": 3}}\', or '
-        f"as width=7; the option may be repeated."
-    )
+        raise ValueError(text) from error

@@ -26,7 +26,7 @@ from pipeline.sources import open_source
 def config_warnings(
     network_facts: NetworkFacts,
     settings: Mapping[str, Any],
-    bands: list[int] | None,
+    bands: list[int | str] | None,
     path: Path,
     section: Sequence[str],
 ) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -19,10 +19,17 @@ from pipeline.interfaces import Source
 from pipeline.planning import edges
 from pipeline.planning.first_config.facts import EIGHT_BITS, ModelFacts
 from pipeline.planning.first_config.network import NetworkFacts
+from pipeline.planning.first_config.scene_bands import BandChoice
 from pipeline.planning.first_config.yaml_text import comment, key_line, section
 from pipeline.sources.mosaics.listing import is_pattern
 
-KIND_ORIGINS = {"mosaic": "SCENE names several rasters", "slide": "SCENE is named as slides are"}
+KIND_ORIGINS = {
+    "bands": "SCENE has a file per band",
+    "mosaic": "SCENE names several rasters",
+    "slide": "SCENE is named as slides are",
+    "stac": "SCENE is an item of a catalogue",
+    "zarr": "SCENE holds arrays",
+}
 SLIDE_ORIGINS = {
     "level": "default: as the scanner took it; mpp: 0.5 reads it at 0.5 µm per px",
     "mpp": "the model's file: what it was trained at",
@@ -32,9 +39,13 @@ MAX_LISTED_BANDS = 20
 
 
 def header_comments(
-    source: Source, values: Values, model_facts: ModelFacts, network_facts: NetworkFacts | None
+    source: Source,
+    values: Values,
+    model_facts: ModelFacts,
+    network_facts: NetworkFacts | None,
+    band_titles: Sequence[str] = (),
 ) -> list[str]:
-    """What was found out, as comments."""
+    """What was found out, as comments; ``band_titles`` are all bands of a scene whose bands go by names."""
     grid = source.grid
     notes = [
         "A first config. Beside each line stands where it comes from: given by you, a tag of the scene's file, the "
@@ -47,6 +58,7 @@ def header_comments(
         f"{source.dtype}"
     )
     notes.append(f"scene, measured on a lattice of windows: {values.share:.0%} of the pixels are valid")
+    notes += [f"scene, bands to choose from: {', '.join(band_titles)}"] if band_titles else []
     notes += [f"scene: {note}" for note in source.notes]
     bands = list(enumerate(zip(values.low, values.high, values.mean, values.std, strict=True), 1))
     notes += [
@@ -78,31 +90,23 @@ def _network_subject(network_facts: NetworkFacts | None) -> str:
 
 
 def source_section(
-    settings: Mapping[str, Any],
-    scene_bands: int,
-    network_bands: int | None,
-    folder: Path,
-    requested: list[int] | None = None,
+    settings: Mapping[str, Any], choice: BandChoice | None, folder: Path, given: Mapping[str, Any]
 ) -> list[str]:
-    """Where the scene is, and its bands where they were asked for, or the network takes fewer.
+    """Where the scene is, and its bands where a config has to name them.
 
-    ``settings`` are the kind, the path, the grid, and level or mpp of a slide, as far as a config has to say them.
+    ``settings`` are the kind, the path, the grid, and whatever else of the section a config has to say; those that are
+    also in ``given`` come from the user.
     """
-    lines = [key_line(2, "kind", settings["kind"], KIND_ORIGINS[settings["kind"]])] if "kind" in settings else []
-    lines.append(key_line(2, "path", _relative(settings["path"], folder), "given: SCENE"))
-    lines += [key_line(2, key, settings[key], origin) for key, origin in SLIDE_ORIGINS.items() if key in settings]
-    if "grid" in settings:
-        note = "GUESS: the pieces lie on several lattices, and this is about that of the first"
-        lines.append(key_line(2, "grid", settings["grid"], note))
-    if requested is not None:
-        lines.append(key_line(2, "bands", requested, "given: --bands"))
-    elif network_bands is not None and network_bands != scene_bands:
-        note = (
-            f"GUESS: the network takes {network_bands} bands and the scene has {scene_bands}; name them "
-            f"in the network's order"
-        )
-        lines.append(key_line(2, "bands", list(range(1, network_bands + 1)), note))
-    return section("source", lines)
+    origins = {
+        "kind": KIND_ORIGINS.get(settings.get("kind", ""), ""),
+        "path": "given: SCENE",
+        **SLIDE_ORIGINS,
+        "grid": "GUESS: the pieces lie on several lattices, and this is about that of the first",
+        **dict.fromkeys(given, "given: --source"),
+    }
+    values = {**settings, "path": _relative(settings["path"], folder)}
+    lines = [key_line(2, key, value, origins[key]) for key, value in values.items()]
+    return section("source", lines + ([key_line(2, "bands", choice.bands, choice.origin)] if choice else []))
 
 
 def model_section(

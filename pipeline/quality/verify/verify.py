@@ -11,7 +11,8 @@ from pipeline.config.load import validated_config
 from pipeline.errors import StoreError
 from pipeline.inference.block_task import reuse_network
 from pipeline.locations import Place
-from pipeline.planning.job import Job, prepare_job
+from pipeline.planning.job import Job
+from pipeline.planning.prepare import prepare_job
 from pipeline.planning.sameness import check_pixels
 from pipeline.quality.verify import wide_halo_reference
 from pipeline.quality.verify.certificate import Certificate, full_certificate, incomplete_certificate

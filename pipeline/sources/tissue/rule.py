@@ -92,6 +92,12 @@ def tissue_of(
     return Tissue(mask=mask, saturation=threshold, ink=ink)
 
 
+def ink_colours(rgb: LatticeValues) -> _Bools:
+    """(n,) whether colours of (3, n) from 0 to 255 are those of a pen."""
+    hue, saturations, brightness = _hsv(rgb, 255.0)
+    return np.asarray((brightness > DARK) & _any_ink(hue, saturations, brightness))
+
+
 def _hsv(rgb: LatticeValues, white: float) -> tuple[_Floats, _Floats, _Floats]:
     """Hue in degrees, saturation, and brightness as a share of white."""
     from skimage.color import rgb2hsv

@@ -57,6 +57,7 @@ def test_threads_allocator_and_gpu_of_a_forked_worker_are_those_that_it_is_given
     assert server == 1, "only imports ran in the process that forks"
 
 
+@pytest.mark.nightly("kills")
 def test_an_engine_with_other_threads_in_the_same_process_has_these(tmp_path: Path) -> None:
     first, second = effects(1, 2, folder=tmp_path)
     assert {threads for threads, *_ in first[0]} == {1}

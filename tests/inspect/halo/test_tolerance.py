@@ -21,7 +21,8 @@ from pipeline.inspect.halo.on_raster import NetworkOnRaster, profile
 from pipeline.inspect.halo.tolerance import halo_for_tolerance, residual_error
 from pipeline.planning.describe import describe
 from pipeline.planning.halo_saving import tolerance_saving
-from pipeline.planning.job import Job, prepare_job
+from pipeline.planning.job import Job
+from pipeline.planning.prepare import prepare_job
 from pipeline.running.execute import execute
 from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import read_store_meta

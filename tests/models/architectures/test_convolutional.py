@@ -177,6 +177,7 @@ def test_the_classifier_is_left_as_it_was() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("networks")
 def test_it_can_be_scripted_and_exported() -> None:
     network = Convolutional(settled(Valid(), 20), 3, 20).eval()
     dims = {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}

@@ -44,7 +44,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], int]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.nightly("networks", after=3)
+@pytest.mark.nightly("networks", after=1)
 @pytest.mark.parametrize("decomposed", [False, True])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_batch_norm_of_a_program_is_folded(name: str, decomposed: bool) -> None:

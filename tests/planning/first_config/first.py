@@ -7,7 +7,8 @@ from pathlib import Path
 from pipeline.config import Config
 from pipeline.config.load import load_config
 from pipeline.planning.first_config import Suggestion, suggest
-from pipeline.planning.job import Job, prepare_job
+from pipeline.planning.job import Job
+from pipeline.planning.prepare import prepare_job
 
 
 def written(folder: Path, model: str, scene: str = "scene.tif") -> tuple[Suggestion, Config]:

@@ -12,7 +12,7 @@ from onnx.helper import set_model_props
 
 from pipeline.config.load import load_config
 from pipeline.errors import ModelError
-from pipeline.planning.job import prepare_job
+from pipeline.planning.prepare import prepare_job
 from tests import networks, scenes
 from tests.models.onnx_files import to_onnx
 from tests.planning.first_config.first import planned, written

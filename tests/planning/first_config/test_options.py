@@ -12,7 +12,7 @@ import yaml
 
 from pipeline.errors import ConfigError, ModelError
 from pipeline.planning.first_config import UserHints, suggest
-from pipeline.planning.first_config.options import parse_arguments, parse_band_numbers
+from pipeline.planning.first_config.options import parse_arguments, parse_bands
 from tests import runs, scenes
 
 MAKE = """from torch import nn
@@ -37,9 +37,9 @@ def test_arguments_are_json_or_pairs(given: list[str]) -> None:
     assert parse_arguments(given) == {"width": 7, "classes": 3}
 
 
-@pytest.mark.parametrize("given", [["4,2"], ["[4, 2]"], ["4", "2"], ["4 2"]])
-def test_bands_are_numbers(given: list[str]) -> None:
-    assert parse_band_numbers(given) == [4, 2]
+@pytest.mark.parametrize("given", [["4,red"], ["[4, red]"], ["4", "red"], ["4 red"]])
+def test_bands_are_numbers_or_names(given: list[str]) -> None:
+    assert parse_bands(given) == [4, "red"]
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,8 @@ def test_bands_are_numbers(given: list[str]) -> None:
         (parse_arguments, "{width: "),
         (parse_arguments, "[1]"),
         (parse_arguments, "=3"),
-        (parse_band_numbers, "0"),
-        (parse_band_numbers, "red"),
-        (parse_band_numbers, ""),
+        (parse_bands, "0"),
+        (parse_bands, ""),
     ],
 )
 def test_what_is_neither_is_told(read: Any, given: str) -> None:

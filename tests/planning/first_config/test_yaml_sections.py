@@ -22,6 +22,6 @@ def test_a_name_of_gdals_is_written_so_that_it_holds_and_names_the_store(
     monkeypatch.chdir(tmp_path)
     for name in ("img.tif", "cube.nc"):
         (tmp_path / name).touch()
-    text = "\n".join(source_section({"path": scene}, 1, 1, tmp_path)).replace("'", "").replace('\\"', '"')
+    text = "\n".join(source_section({"path": scene}, None, tmp_path, {})).replace("'", "").replace('\\"', '"')
     assert written.replace("{here}", str(tmp_path)) in text
     assert any(f"out/{store}.zarr" in line for line in output_section(scene))

@@ -49,6 +49,7 @@ AREAS = {
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("jobs", after=3)
 @pytest.mark.parametrize("swaths", [1, 8192])
 @pytest.mark.parametrize("name", AREAS)
 def test_a_huge_raster_is_visited_where_its_area_is_and_nowhere_else(

@@ -37,6 +37,7 @@ def as_it_is(root: Path) -> Path:
     return root
 
 
+@pytest.mark.nightly("storage", after=1)
 @pytest.mark.parametrize(
     ("make", "pack", "bands"),
     [

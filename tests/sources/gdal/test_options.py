@@ -57,6 +57,7 @@ def read_all(server: Served, threads: int) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("storage", after=1)
 @pytest.mark.parametrize("threads", [1, 4])
 def test_all_frames_of_a_cog_cost_little_more_than_its_pixels(folder: Path, tmp_path: Path, threads: int) -> None:
     with served(folder, tmp_path / "log") as server:

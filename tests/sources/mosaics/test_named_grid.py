@@ -47,6 +47,7 @@ def merged(files: list[Path], grid: dict[str, Any], resampling: str, like: Any) 
     return data, valid
 
 
+@pytest.mark.nightly("jobs", after=1)
 @pytest.mark.parametrize(
     ("grid", "resampling", "overlap"),
     [

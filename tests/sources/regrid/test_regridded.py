@@ -59,6 +59,7 @@ def check_windows(path: Path, source: Regridded, **options: Any) -> None:
         assert (pixels.data[(slice(None), *here)][:, pixels.valid[here]] == expected[:, pixels.valid[here]]).all()
 
 
+@pytest.mark.nightly("jobs", after=3)
 @pytest.mark.parametrize("resampling", list(RADIUS))
 @pytest.mark.parametrize("grid", [ZONE, COARSE], ids=["as fine", "three times coarser"])
 def test_windows_across_zones_equal_the_whole_warped_in_one_piece(

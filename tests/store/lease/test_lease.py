@@ -190,6 +190,7 @@ def test_of_many_processes_that_find_a_holder_dead_at_once_one_takes_over(tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("kills", after=1)
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("meanwhile", ["taken over", "taken over and given back", "made anew"])
 def test_who_was_frozen_and_wakes_up_writes_nothing_more_once_the_store_was_taken(
@@ -218,6 +219,7 @@ def test_who_was_frozen_and_wakes_up_writes_nothing_more_once_the_store_was_take
 
 
 @pytest.mark.slow
+@pytest.mark.nightly("kills")
 def test_who_was_frozen_while_nobody_wanted_the_store_goes_on(tmp_path: Path) -> None:
     path = leases.store(tmp_path)
     with holding(path) as frozen:

@@ -1,0 +1,76 @@
+"""Options of the machine that decide a byte."""
+
+from __future__ import annotations
+
+from pipeline.planning.option import AUTO, Option, Resolved
+from pipeline.planning.options.dates import FIRST_STORES
+
+MEMORY_FORMAT = "channels_last"
+"""In which the network is given its tiles."""
+
+
+def _frozen_device(job: Resolved) -> str:
+    device = job.config.execution.device
+    return job.device if device == AUTO else device
+
+
+EXECUTION_OPTIONS: tuple[Option, ...] = (
+    Option(
+        key="execution.device",
+        since=FIRST_STORES,
+        explanation="what computes: other devices round otherwise",
+        resolved=lambda job: job.device,
+        frozen=_frozen_device,
+        in_fingerprint=False,
+        in_plan=True,
+    ),
+    Option(
+        key="execution.precision",
+        since=FIRST_STORES,
+        explanation="floats that the network computes with",
+        resolved=lambda job: job.recipe.precision,
+        requested=lambda job: job.config.execution.precision,
+        frozen=lambda job: job.recipe.precision,
+        in_recipe=True,
+        in_plan=True,
+    ),
+    Option(
+        key="execution.threads",
+        field="execution.streams",
+        since=FIRST_STORES,
+        explanation="intra-op threads of each tile, which may decide ties",
+        resolved=lambda job: job.recipe.threads,
+        in_fingerprint=False,
+        in_recipe=True,
+        in_plan=True,
+    ),
+    Option(
+        key="execution.memory_format",
+        since=FIRST_STORES,
+        explanation="order of a tile's numbers in memory: always channels_last, no field of the config",
+        resolved=lambda job: MEMORY_FORMAT,
+        in_fingerprint=False,
+        in_recipe=True,
+    ),
+    Option(
+        key="execution.fold",
+        since="2026-11-21 15:11",
+        explanation="whether batch norm is folded into convolutions",
+        resolved=lambda job: job.recipe.fold,
+        requested=lambda job: job.config.execution.fold and AUTO,
+        frozen=lambda job: job.recipe.fold,
+        locked=lambda job: job.config.execution.fold,
+        old_default=False,
+        in_recipe=True,
+    ),
+    Option(
+        key="execution.compile",
+        since="2026-11-21 22:25",
+        explanation="whether torch.compile compiles the network",
+        resolved=lambda job: job.recipe.compile,
+        requested=lambda job: job.config.execution.compile,
+        frozen=lambda job: job.recipe.compile,
+        old_default=False,
+        in_recipe=True,
+    ),
+)
