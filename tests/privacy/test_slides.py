@@ -15,6 +15,7 @@ from pydicom.uid import generate_uid
 
 from pipeline.store.lifecycle import read_store_meta
 from tests import runs, scenes
+from tests.commands import wholecloth
 from tests.privacy import planted, planted_slides
 from tests.privacy.commands import Commands, every_command, job, places_of
 
@@ -112,3 +113,6 @@ def test_an_error_of_openslide_names_no_other_file_of_a_series_and_no_identifier
     said = commands.said["said by run"].decode()
     assert identifier not in said
     assert (planted.IN_PATH in said) is not redact
+    done = wholecloth("--debug", "run", config)
+    assert "OpenSlideError" in done.stderr
+    assert (planted.IN_PATH in done.stderr, identifier in done.stderr) == (not redact, not redact)

@@ -173,6 +173,7 @@ def _files_of(path: str, vendor: str) -> list[str]:
 
 def _reason(error: Exception) -> str:
     """What OpenSlide says, without the numbers by which an archive finds the patient."""
+    conceal_opened(UID.findall(str(error)))  # --debug prints the error itself
     return UID.sub("…", str(error))
 
 
