@@ -24,7 +24,7 @@ from pipeline.cli import app
 from pipeline.config.load import load_config
 from pipeline.running.execute import execute, prepare_job
 from pipeline.runtime.progress import Progress
-from tests import scenes, vector_files
+from tests import packages, scenes, vector_files
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ["mask", "confidence", "probabilities", "entropy"]
@@ -35,8 +35,17 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.S)
 
 
+@pytest.fixture(scope="session")
+def clouds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stand-in for the package that two configs name."""
+    return packages.make_clouds(tmp_path_factory.mktemp("packages"))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
-def test_configs_in_the_guides_are_valid(page: Path, tmp_path: Path) -> None:
+def test_configs_in_the_guides_are_valid(
+    page: Path, clouds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(clouds))
     for text in blocks(page, "yaml"):
         (tmp_path / "job.yaml").write_text(text)
         assert load_config(tmp_path / "job.yaml").output.path.suffix == ".zarr"
@@ -187,13 +196,32 @@ def test_pages_import_nothing_deeper_than_the_package(page: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.name)
-def test_shipped_configs_open_with_their_command_and_are_valid(path: Path) -> None:
+def test_shipped_configs_open_with_their_command_and_are_valid(
+    path: Path, clouds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(clouds))
     text = path.read_text()
     assert f"python -m pipeline run configs/{path.name}" in text.split("\n\n")[0]
     said = load_config(path)
     assert said.model.path is not None
     assert said.model.path.exists() or said.training is not None
     assert yaml.safe_load(text)["output"]["path"].startswith("../out/")
+
+
+@pytest.mark.slow
+def test_the_config_of_clouds_runs_at_30_m_in_tiles_that_begin_before_the_scene(
+    clouds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(clouds))
+    overrides = [f"output.path={tmp_path / 'clouds.zarr'}", "source.path=sample://satellite?size=1024"]
+    job = prepare_job(load_config(ROOT / "configs" / "clouds.yaml", overrides))
+    assert (job.source.grid.pixel_size, job.source.grid.height) == ((30, 30), 342)
+    assert (job.plan.tiles.size, job.plan.tiles.pad, job.plan.tiles.near) == (256, "reflect", (51, 51))
+    with Progress() as progress:
+        assert execute(job, progress).complete
+    mask = np.asarray(zarr.open_array(job.path / "0" / "mask", mode="r")[:])
+    assert {*np.unique(mask)} == {0, 1, 2, 255}
+    assert job.meta()["config"]["model"]["path"] == "package://ukis_csmask/model_4b_l1c.onnx"
 
 
 @pytest.mark.slow

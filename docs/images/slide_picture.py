@@ -1,73 +1,43 @@
-"""Photograph a slide with its mask: the picture of docs/slides.md.
+"""Draw the sample's slide beside its mask: the picture of docs/slides.md.
 
-    python docs/images/slide_picture.py OUT docs/images
+    python -m pipeline run configs/slide.yaml
+    python -m pipeline sample slide out/sample
+    python docs/images/slide_picture.py out/sample/slide.svs out/slide.zarr docs/images/slide.png
 
-The slide is made of the sample `ihc`, mirrored, on glass, as an SVS; the network is that of
-configs/medical.yaml, and only the tissue is inferred, the pale blue of it too.
+Both show the slide at the size of the store's overview of 16 µm per px.
 """
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
-import rasterio
 import tifffile
+import xarray
 from PIL import Image
-from view_picture import photograph
+from satellite import GAP, LEGEND, TITLE, class_table, coloured, legend, write
 
-from pipeline.sources.samples import sample_raster
-
-SIDE, MPP = 2048, 0.5
-GLASS = (243, 241, 244)
-SIGHTS = {"slide.png": ((980, 640), "light", "#at=1110,1090&scale=2.1&layer=mask&opacity=0.55&lines=outlines")}
-
-
-def write_slide(path: Path) -> None:
-    """A piece of tissue on glass, in two levels."""
-    with rasterio.open(sample_raster("sample://ihc?size=1024")) as file:
-        piece = np.moveaxis(file.read([1, 2, 3]), 0, -1)
-    top, left = ((SIDE - length) // 2 for length in piece.shape[:2])
-    image = np.full((SIDE, SIDE, 3), GLASS, np.uint8)
-    image[top : top + len(piece), left : left + piece.shape[1]] = piece
-    rows, cols = np.mgrid[:SIDE, :SIDE] - SIDE / 2
-    angle = np.arctan2(rows, cols)
-    image[np.hypot(rows, cols) > 470 + 30 * np.sin(3 * angle) + 12 * np.sin(11 * angle)] = GLASS
-    text = f"Aperio Image Library v12\r\n{SIDE}x{SIDE}|AppMag = 20|MPP = {MPP}"
-    options = {"tile": (256, 256), "photometric": "rgb", "compression": "jpeg", "metadata": None, "description": text}
-    with tifffile.TiffWriter(path) as out:
-        for level in (image, np.asarray(Image.fromarray(image).reduce(4))):
-            out.write(level, **options)
+LEVEL = "3"
+"""The overview that is drawn."""
+COARSEST = 3
+"""Page of the slide's coarsest level, after level 0, the thumbnail and level 1."""
 
 
-def main(out: Path, folder: Path) -> None:
-    """Make the slide, run, and photograph."""
-    out.mkdir(parents=True, exist_ok=True)
-    write_slide(out / "slide.svs")
-    keys = {
-        "source.kind": "slide",
-        "source.path": out / "slide.svs",
-        "source.mpp": MPP,
-        "source.only": "tissue",
-        "source.tissue.saturation": 0.03,
-        "source.tissue.pens": "false",
-    }
-    given = [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
-    command = [
-        sys.executable,
-        "-m",
-        "pipeline",
-        "run",
-        "configs/medical.yaml",
-        *given,
-        "--out",
-        str(out / "slide.zarr"),
-    ]
-    subprocess.run([*command, "--fresh"], check=True)
-    photograph(out / "slide.zarr", folder, SIGHTS, "µm²")
+def draw(slide: Path, store: Path, picture: Path) -> None:
+    """Write the picture as a PNG of at most 256 colours."""
+    level = xarray.open_zarr(store, group=LEVEL, mask_and_scale=False)
+    height, width = level.mask.shape
+    glass = Image.fromarray(tifffile.imread(slide, key=COARSEST)).resize((width, height), Image.Resampling.BOX)
+    names, colours = class_table(level.mask.attrs)
+    mask = Image.fromarray(coloured(np.asarray(level.mask), colours))
+    canvas = Image.new("RGB", (2 * width + 3 * GAP, height + TITLE + LEGEND), "white")
+    for image, x, title in ((glass, GAP, "slide"), (mask, width + 2 * GAP, "mask")):
+        canvas.paste(image, (x, TITLE))
+        write(canvas, (x, 8), title)
+    legend(canvas, (width + 2 * GAP, TITLE + height + 12), names, colours)
+    canvas.quantize(256, dither=Image.Dither.NONE).save(picture, optimize=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    draw(*map(Path, sys.argv[1:4]))

@@ -1,7 +1,9 @@
-"""Photograph the page of a store: the pictures of docs/view.md.
+"""Photograph the page of a store: the pictures of docs/view.md, and one of docs/slides.md.
 
     python -m pipeline run configs/satellite.yaml
     python docs/images/view_picture.py out/satellite.zarr docs/images
+    python -m pipeline run configs/slide.yaml
+    python docs/images/view_picture.py out/slide.zarr docs/images
 
 The page is the real one, in the system's chromium, driven as a person would.
 """
@@ -13,7 +15,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from PIL import Image
@@ -23,15 +24,19 @@ COLORS = 40
 """Colours of a picture: more make it larger, and no clearer."""
 Sight = tuple[tuple[int, int], str, str]
 """Size of the window, brightness and address."""
-SIGHTS: dict[str, Sight] = {
+SATELLITE: dict[str, Sight] = {
     "view.png": ((980, 640), "light", "#at=2150,1850&scale=3&layer=mask&opacity=0.6&lines=blocks"),
     "view_narrow.png": ((390, 844), "dark", "#at=2150,1850&scale=0.5&layer=mask&opacity=0.3&lines=outlines"),
+}
+SLIDE: dict[str, Sight] = {
+    "view_slide.png": ((980, 640), "light", "#at=2500,2500&scale=11&layer=mask&opacity=0.45&lines=outlines")
 }
 """By the name of each picture."""
 
 
-def photograph(store: Path, folder: Path, sights: Mapping[str, Sight] = SIGHTS, unit: str = "km²") -> None:
-    """Write the pictures of a store, whose areas have this unit, into a folder."""
+def photograph(store: Path, folder: Path) -> None:
+    """Write the pictures of a store into a folder."""
+    sights, unit = (SLIDE, "mm²") if store.stem == "slide" else (SATELLITE, "km²")
     words = [sys.executable, "-m", "pipeline", "view", str(store), "--no-browser"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server, sync_playwright() as playwright:
         assert server.stdout is not None

@@ -13,7 +13,7 @@ from pipeline.errors import ConfigError
 
 def init(
     model: Annotated[
-        Path | None, typer.Argument(metavar="MODEL", help="File with the weights or the whole network.")
+        str | None, typer.Argument(metavar="MODEL", help="File with the weights or the whole network; package://….")
     ] = None,
     scene: Annotated[
         str | None,

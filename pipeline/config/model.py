@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from pipeline.config.families import MODEL_KINDS, OneOf
 from pipeline.config.normalise import NormaliseConfig, contradiction
+from pipeline.config.package_files import PACKAGE_SCHEME, package_file
 from pipeline.config.values import ConfigSection, Count, PerBand
 
 
@@ -103,11 +112,18 @@ class ModelOutputConfig(ConfigSection):
         return self
 
 
+def _located(path: object) -> object:
+    """The file of an address in a package; any other path as it is."""
+    return package_file(path) if isinstance(path, str) and path.startswith(PACKAGE_SCHEME) else path
+
+
 class ModelConfig(ConfigSection):
     """The network and what its classes mean."""
 
     kind: Annotated[str, OneOf(MODEL_KINDS)] | None = Field(None, description="a file of ours says its own kind")
-    path: Path | None = Field(None, description="the weights or the whole network")
+    path: Annotated[Path | None, BeforeValidator(_located)] = Field(
+        None, description="the weights or the whole network: a file, or package://module/file of an installed package"
+    )
     factory: str | None = Field(
         None,
         description="package.module:callable or file.py:callable, for kinds python and classifier; its code "
@@ -123,6 +139,22 @@ class ModelConfig(ConfigSection):
     )
     input: InputConfig | None = None
     output: ModelOutputConfig = ModelOutputConfig()
+
+    _address: str | None = PrivateAttr(None)
+    """``package://…``, where the path was given so: that holds on other machines too."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_address(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        model = validate(values)
+        address = values.get("path") if isinstance(values, dict) else None
+        if isinstance(address, str) and address.startswith(PACKAGE_SCHEME):
+            model._address = address
+        return model
+
+    @field_serializer("path")
+    def _as_given(self, path: Path | None) -> Path | str | None:
+        return path if self._address is None else self._address
 
     @field_validator("channels")
     @classmethod

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pipeline.config import SourceConfig
 from pipeline.errors import ReadError, SourceError
+from pipeline.sources.gdal.opening import without_sample
 from pipeline.sources.gdal.pixel_size import PixelSize, given_size, printed_note
 from pipeline.sources.slide_files.measured_levels import band_reader, measured_level
 from pipeline.sources.slide_files.opening import open_slide_file
@@ -35,6 +36,7 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> SlideSour
         raise SourceError(
             "source.scale_tags is true, but slides have no scale and offset. Leave source.scale_tags out."
         )
+    config = config.model_copy(update={"path": without_sample(config.file)})
     file = open_slide_file(config.file)
     try:
         return _opened(config, file)

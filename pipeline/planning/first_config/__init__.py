@@ -12,7 +12,7 @@ from pipeline.inspect.scene_values import sample
 from pipeline.interfaces import Source
 from pipeline.models.architectures import NETWORKS
 from pipeline.planning.first_config.facts import ModelFacts
-from pipeline.planning.first_config.model_file import read_model_file
+from pipeline.planning.first_config.model_file import model_file, read_model_file
 from pipeline.planning.first_config.network import NetworkFacts, run_network
 from pipeline.planning.first_config.scene import at_training_size, scene_settings, source_config
 from pipeline.planning.first_config.scene_bands import band_choice, named_bands
@@ -48,14 +48,14 @@ class UserHints:
 
 
 def suggest(
-    model: Path, scene: str, folder: Path, factory: str | None = None, hints: UserHints | None = None
+    model: Path | str, scene: str, folder: Path, factory: str | None = None, hints: UserHints | None = None
 ) -> Suggestion:
     """Look at a model file and a scene, and write a config for them.
 
     Parameters
     ----------
     model
-        File with the weights or the whole network.
+        File with the weights or the whole network, or ``package://module/file``.
     scene
         Path or URL of a raster, a slide, a product, an item of a catalogue or arrays; a folder or glob of several
         rasters that lie beside each other; a template with ``{band}``.
@@ -72,7 +72,8 @@ def suggest(
     InputError
         One of them is missing, is nothing that can be used, or does not fit the other.
     """
-    hints = hints or UserHints()
+    hints, address = hints or UserHints(), str(model)
+    model = model_file(address)
     settings, model_facts = scene_settings(scene, hints.source), _facts(model, factory, hints)
     named = None if hints.bands else named_bands(settings)
     source = open_source(source_config(settings, named.names if named else hints.bands))
@@ -87,7 +88,7 @@ def suggest(
     parts = [
         header_comments(source, values, model_facts, network_facts, named.titles if named else []),
         source_section(settings, choice, folder, hints.source or {}),
-        model_section(model, folder, model_facts, network_facts, source.dtype, values, bands, _typed(factory, hints)),
+        model_section(address, folder, model_facts, network_facts, source.dtype, values, bands, _typed(factory, hints)),
         output_section(scene),
     ]
     if network_facts is not None:

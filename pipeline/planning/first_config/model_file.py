@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.config.package_files import PACKAGE_SCHEME, package_file
 from pipeline.errors import ModelError
 from pipeline.models import KINDS
 from pipeline.models.weights import read_model_meta
@@ -23,6 +24,16 @@ from pipeline.planning.first_config.facts import ModelFacts
 from pipeline.planning.first_config.state_dict import facts_from_state_dict
 
 TRANSFORM = "model.input.transform: the code that changed raw pixels when the weights were trained, as FILE.py:NAME"
+
+
+def model_file(address: str) -> Path:
+    """The file of MODEL; raises ModelError where it is to be of a package that has none."""
+    if not address.startswith(PACKAGE_SCHEME):
+        return Path(address)
+    try:
+        return package_file(address)
+    except ValueError as error:
+        raise ModelError(f"MODEL is {address}, but {error}.") from error
 
 
 def read_model_file(path: Path, factory: str | None = None) -> ModelFacts:

@@ -110,7 +110,7 @@ def source_section(
 
 
 def model_section(
-    path: Path,
+    address: str,
     folder: Path,
     model_facts: ModelFacts,
     network_facts: NetworkFacts | None,
@@ -138,7 +138,7 @@ def model_section(
         key_line(
             2,
             "path",
-            _relative(str(path), folder),
+            _relative(address, folder),
             "TO ADD" if "model.path" in todo else _path_origin(model_facts),
         )
     )
