@@ -30,6 +30,7 @@ from pipeline.sources.raster import RasterSource
 from pipeline.sources.slide_files.chosen_planes import ChosenPlanes
 from pipeline.sources.slide_files.opening import open_planes
 from pipeline.sources.slide_files.plane_choice import PlaneChoice
+from pipeline.sources.slide_files.pyramid import levels_by_size
 from pipeline.sources.slide_files.sampling import stored_pixels
 from pipeline.sources.slide_files.slide_source import SlideSource
 from pipeline.sources.slide_files.tiff_axes import PAGE_KEY
@@ -159,7 +160,7 @@ def _check_file(path: str) -> None:
 
 
 def _opened(config: SourceConfig, path: str, choice: PlaneChoice, file: ChosenPlanes) -> SlideSource:
-    level = slide.levels_by_size(file)[0]
+    level = levels_by_size(file)[0]
     sampling = stored_pixels(level)
     channels = slide.chosen_channels(config, file)
     place = None if file.axes.image else _place(config, path, level.shape)
