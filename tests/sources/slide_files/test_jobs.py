@@ -18,7 +18,7 @@ from pipeline.cli import app
 from pipeline.config import LabelsConfig
 from pipeline.config.load import load_config
 from pipeline.geometry.window import Window
-from pipeline.planning.describe import plan_rows
+from pipeline.planning.plan_rows import plan_rows
 from pipeline.quality.labels import from_config
 from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running.execute import prepare_job

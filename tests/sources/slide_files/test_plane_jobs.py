@@ -12,7 +12,7 @@ import zarr
 
 from pipeline.config.load import load_config
 from pipeline.errors import StoreError
-from pipeline.planning.describe import plan_rows
+from pipeline.planning.plan_rows import plan_rows
 from pipeline.running.execute import prepare_job
 from tests import scenes, slides
 from tests.running.test_execute import go, mask
