@@ -11,9 +11,9 @@ import pytest
 from pipeline.config import ModelConfig
 from pipeline.config.load import config_of
 from pipeline.errors import ModelError, StoreError
-from pipeline.planning.describe import plan_rows
 from pipeline.planning.described import with_description
 from pipeline.planning.job import Job
+from pipeline.planning.plan_rows import plan_rows
 from pipeline.planning.prepare import prepare_job
 from pipeline.running.execute import execute
 from pipeline.runtime.progress import Progress

@@ -10,32 +10,9 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from pipeline.geometry.length_units import UM_PER_INCH, um_per
+
 DESCRIPTION = "TIFFTAG_IMAGEDESCRIPTION"
-UM_PER_INCH = 25400.0
-UM_PER_UNIT = {
-    "µm": 1.0,
-    "μm": 1.0,
-    "\\u00b5m": 1.0,
-    "um": 1.0,
-    "micron": 1.0,
-    "microns": 1.0,
-    "micrometer": 1.0,
-    "micrometre": 1.0,
-    "pm": 1e-6,
-    "å": 1e-4,
-    "nm": 1e-3,
-    "nanometer": 1e-3,
-    "mm": 1e3,
-    "millimeter": 1e3,
-    "cm": 1e4,
-    "centimeter": 1e4,
-    "m": 1e6,
-    "meter": 1e6,
-    "inch": UM_PER_INCH,
-    "in": UM_PER_INCH,
-    "angstrom": 1e-4,
-}
-"""µm in each unit that people write, in lower case; the first two are two characters that look alike."""
 TAGGED = {"2": UM_PER_INCH, "3": 1e4}
 """µm in the units of TIFF's ResolutionUnit."""
 PLAUSIBLE = (0.005, 10.0)
@@ -115,20 +92,25 @@ def printed_note(size: PixelSize) -> str:
     )
 
 
-def ome_pixels(description: str) -> Element | None:
-    """The element Pixels of the first image of OME-XML; None where a text is none."""
+def ome_pixels(description: str, image: int = 0) -> Element | None:
+    """The element Pixels of an image of OME-XML; None where a text is none, or has no such image."""
     if "<OME" not in description and "openmicroscopy" not in description:
         return None
     try:
         root = fromstring(description.strip().encode())
     except (ParseError, DefusedXmlException, ValueError):
         return None
-    return next((element for element in root.iter() if element.tag.rpartition("}")[2] == "Pixels"), None)
+    pixels = [element for element in root.iter() if element.tag.rpartition("}")[2] == "Pixels"]
+    return pixels[image] if image < len(pixels) else None
 
 
 def _of_ome(tags: Mapping[str, str]) -> PixelSize | None:
     """https://docs.openmicroscopy.org/ome-model: PhysicalSizeX and Y, in µm unless a unit is named."""
-    pixels = ome_pixels(tags.get(DESCRIPTION, ""))
+    return size_of_ome_pixels(ome_pixels(tags.get(DESCRIPTION, "")))
+
+
+def size_of_ome_pixels(pixels: Element | None) -> PixelSize | None:
+    """The size that the element Pixels states."""
     if pixels is None:
         return None
     height, width = (
@@ -182,7 +164,7 @@ def _size(height: float | None, width: float | None, origin: str) -> PixelSize |
 
 def length(text: str | float | None, unit: str) -> float | None:
     """A length in µm; None for units that are no lengths, such as pixel."""
-    factor = UM_PER_UNIT.get(unit.strip().lower())
+    factor = um_per(unit)
     return None if factor is None else _number(text, factor)
 
 

@@ -111,6 +111,14 @@ class SlideFile(Protocol):
     def header_bytes(self) -> int:
         """Bytes that it holds while it is open, beside decoded tiles."""
 
+    @property
+    def changes(self) -> Sequence[str]:
+        """Which of its planes are read, and how numbers are changed, for the identity; nothing of most slides."""
+
+    @property
+    def folding_bytes(self) -> int:
+        """Bytes that a pixel takes while planes become one; 0 where none do."""
+
     def tile_shape(self, level: int) -> tuple[int, int]:
         """(rows, cols) of a tile, px."""
 
@@ -169,3 +177,12 @@ def coarsest_level(levels: Sequence[Level], sizes: tuple[float, float], mpp: flo
         if max(level.rows.scale * sizes[0], level.cols.scale * sizes[1]) <= mpp * (1 + MPP_TOLERANCE)
     ]
     return max(fitting, key=lambda level: level.rows.scale, default=levels[0])
+
+
+def levels_by_size(file: SlideFile) -> list[Level]:
+    """All levels of a slide, the finest first, where their sizes say that they lie."""
+    slide, levels = file.shapes[0], []
+    for index, shape in enumerate(file.shapes):
+        rows, cols = axes_by_size(slide, shape)
+        levels.append(Level(index=index, rows=rows, cols=cols, tile=file.tile_shape(index)))
+    return levels

@@ -18,13 +18,18 @@ from pipeline.cli import app
 from pipeline.config import LabelsConfig
 from pipeline.config.load import load_config
 from pipeline.geometry.window import Window
-from pipeline.planning.describe import plan_rows
+from pipeline.planning.plan_rows import plan_rows
+from pipeline.preview.pictures import raster_image
 from pipeline.quality.labels import from_config
 from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running.execute import prepare_job
+from pipeline.sources.band_tags import read_band_tags
 from pipeline.sources.slide_files.slide_source import SlideSource
+from pipeline.store.picture import open_picture
 from pipeline.store.reader import open_store
 from pipeline.store.spec import ClassRow
+from pipeline.viewer.open_image import open_image
+from pipeline.viewer.scene import StoreScene
 from tests import scenes, slides
 from tests.running.test_execute import digest, go, mask
 
@@ -54,6 +59,12 @@ def config(folder: Path, name: str = "job", source: Any = None, **sections: Any)
     return scenes.config(folder, name, source=source, model=model, **sections)
 
 
+def level_centres(root: dict[str, Any]) -> np.ndarray:
+    """(levels, 2) where OME has the centre of the first pixel of each level, µm."""
+    changes = [row["coordinateTransformations"] for row in root["ome"]["multiscales"][0]["datasets"]]
+    return np.array([level[1]["translation"] if len(level) > 1 else [0, 0] for level in changes])
+
+
 @pytest.mark.slow
 def test_a_run_at_any_size_equals_the_run_on_the_slide_resampled_beforehand(tmp_path: Path) -> None:
     path = config(tmp_path)
@@ -74,7 +85,9 @@ def test_a_run_at_any_size_equals_the_run_on_the_slide_resampled_beforehand(tmp_
     assert (mask(tmp_path) == mask(tmp_path, "file")).all()
     assert len(np.unique(mask(tmp_path))) == 3
     roots = [zarr.open(str(tmp_path / f"{name}.zarr"), mode="r").attrs.asdict() for name in ("job", "file")]
-    assert roots[0]["ome"]["multiscales"] == roots[1]["ome"]["multiscales"]
+    # OME counts from the centre of a pixel of level 0, which is half a pixel of the slide from its corner
+    centres = [level_centres(root) for root in roots]
+    assert centres[0] == pytest.approx(centres[1] + (0.5 - 0.2528) / 2, abs=1e-12)
     assert roots[0]["spatial:transform"] == roots[1]["spatial:transform"] == [0.5, 0, 0, 0, 0.5, 0]
     go(config(tmp_path, "tiles", tile={"size": 48}, output={"chunk": 32, "block": 32}))
     assert (mask(tmp_path) == mask(tmp_path, "tiles")).all()
@@ -95,6 +108,23 @@ def test_files_of_a_slide_lie_on_level_0_and_tell_nothing_of_the_patient(tmp_pat
     files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != "a.svs"]
     assert len(files) > 10
     assert not any(b"secret-name" in content for content in files)
+
+
+@pytest.mark.slow
+def test_colours_of_a_slide_are_shown_as_a_microscope_shows_them(tmp_path: Path) -> None:
+    store = tmp_path / "job.zarr"
+    go(config(tmp_path, output={"picture": True}))
+    picture = open_picture(store)
+    assert picture is not None
+    assert picture.stretch == ((0, 255),) * 3
+    for allow_source in (False, True):
+        assert open_image(StoreScene(store), allow_source).range_of(1) == (0, 255)
+    source = prepare_job(load_config(tmp_path / "job.yaml")).source
+    tags = read_band_tags(source)
+    pixels = source.read(Window(row=0, col=0, height=source.grid.height, width=source.grid.width))
+    image = raster_image(source, tags, source.grid.width)
+    assert image is not None
+    assert (image == np.moveaxis(pixels.data, 0, -1)).all()
 
 
 @pytest.mark.slow
