@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 
 from pipeline.errors import ModelError
-from pipeline.models.bioimage.apply_steps import apply_steps
-from pipeline.models.bioimage.description import Description, Tensor, Tolerance
+from pipeline.models.bioimage.description import DescribedTensor, ModelDescription, Tolerance
+from pipeline.models.bioimage.process_image import process_image
 from pipeline.models.bioimage.steps import StepError
 from pipeline.models.bioimage.tensors import image_input, scores_output
 from pipeline.models.bioimage.weights import verified_file
@@ -41,7 +41,7 @@ class ImageComparison:
 
 
 def compare_images(
-    description: Description,
+    description: ModelDescription,
     network: Loaded,
     weights_format: str,
     device: torch.device,
@@ -82,10 +82,10 @@ def compare_images(
             passed=None, text=f"not compared: it would take {human(need)}, and execution.memory allows {human(room)}"
         )
     try:
-        normalised = apply_steps(image, given).astype(np.float32)
+        normalised = process_image(image, given).astype(np.float32)
         with torch.inference_mode():
             returned = pick(network.module(torch.from_numpy(normalised).to(device)), key)
-        actual = apply_steps(scores, returned.to("cpu", torch.float32).numpy())
+        actual = process_image(scores, returned.to("cpu", torch.float32).numpy())
     except StepError as error:
         return ImageComparison(passed=None, text=f"not compared: {error}")
     except Exception as error:  # whatever its layers raise
@@ -93,7 +93,7 @@ def compare_images(
     return _compared(actual, expected.astype(np.float64), _tolerance(description, scores, weights_format))
 
 
-def _read(path: Path, tensor: Tensor, room: int) -> npt.NDArray[Any]:
+def _read(path: Path, tensor: DescribedTensor, room: int) -> npt.NDArray[Any]:
     """A file of numpy, of the axes of its tensor; nothing in it is executed."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -112,7 +112,7 @@ def _read(path: Path, tensor: Tensor, room: int) -> npt.NDArray[Any]:
     return values
 
 
-def _tolerance(description: Description, scores: Tensor, weights_format: str) -> Tolerance:
+def _tolerance(description: ModelDescription, scores: DescribedTensor, weights_format: str) -> Tolerance:
     """The first that holds for a tensor and a format; else 1e-3."""
     fitting = (
         one

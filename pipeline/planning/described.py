@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pipeline.config import ClassConfig, Config, InputConfig, ModelConfig, ModelOutputConfig
 from pipeline.errors import ModelError
-from pipeline.models.bioimage.description import Description, Tensor
+from pipeline.models.bioimage.description import DescribedTensor, ModelDescription
 from pipeline.models.bioimage.parts import EXECUTING
 from pipeline.models.bioimage.postprocessing import OutputKeys, output_keys
 from pipeline.models.bioimage.preprocessing import input_keys
@@ -20,7 +20,7 @@ from pipeline.models.bioimage.weights import PREFERRED, choose_kind, choose_weig
 from pipeline.planning.yaml_text import flow
 
 LINEAR = {"scale", "offset", "mean", "std"}
-BACKGROUND = "background"
+BACKGROUND_CLASS = "background"
 OVERRIDDEN = "the config gives"
 ORIGIN = "the model's description"
 Section = TypeVar("Section", InputConfig, ModelOutputConfig)
@@ -47,7 +47,7 @@ def described_config(config: Config) -> Config:
     return config.model_copy(update={"model": with_description(config.model)})
 
 
-def _filled(model: ModelConfig, description: Description) -> ModelConfig:
+def _filled(model: ModelConfig, description: ModelDescription) -> ModelConfig:
     image = image_input(description)
     kind = choose_kind(model, description)
     weights = choose_weights(kind, description)
@@ -72,7 +72,9 @@ def _filled(model: ModelConfig, description: Description) -> ModelConfig:
     return model.filled(values, tuple(sentences))
 
 
-def _stated_input(model: ModelConfig, description: Description, image: Tensor) -> tuple[dict[str, Any], bool]:
+def _stated_input(
+    model: ModelConfig, description: ModelDescription, image: DescribedTensor
+) -> tuple[dict[str, Any], bool]:
     """Keys of ``model.input`` that the description decides, and whether they are of each image in the training."""
     given = set() if model.input is None else model.input.model_fields_set
     size = fixed_size(description, image)
@@ -91,7 +93,9 @@ def _stated_input(model: ModelConfig, description: Description, image: Tensor) -
     return {**section, **sizes}, keys.per_sample and not replaced
 
 
-def _stated_output(model: ModelConfig, description: Description, tensor: Tensor, key: str) -> dict[str, Any]:
+def _stated_output(
+    model: ModelConfig, description: ModelDescription, tensor: DescribedTensor, key: str
+) -> dict[str, Any]:
     """Keys of ``model.output`` that the description decides."""
     given = model.output.model_fields_set
     try:
@@ -109,7 +113,7 @@ def _stated_output(model: ModelConfig, description: Description, tensor: Tensor,
 
 
 def _merged(
-    section: type[Section], stated: dict[str, Any], given: Section | None, description: Description
+    section: type[Section], stated: dict[str, Any], given: Section | None, description: ModelDescription
 ) -> Section | None:
     """Stated values beside given ones, checked together."""
     if not stated:
@@ -127,7 +131,7 @@ def _merged(
 
 
 def _names(
-    model: ModelConfig, tensor: Tensor | None, names: tuple[str, ...], output: ModelOutputConfig
+    model: ModelConfig, tensor: DescribedTensor | None, names: tuple[str, ...], output: ModelOutputConfig
 ) -> dict[str, Any]:
     """Classes, and names of the channels, where channels have names and the config gives none."""
     if not names or tensor is None or len(names) != tensor.channels:
@@ -141,11 +145,11 @@ def _names(
 
 def _classes(names: tuple[str, ...], multilabel: bool) -> list[ClassConfig]:
     """Of the channels, with a background where a pixel may be of none of them."""
-    background = ClassConfig(name=BACKGROUND, role="background")
+    background = ClassConfig(name=BACKGROUND_CLASS, role="background")
     if len(names) == 1:
         return [background, ClassConfig(name=names[0])]
-    listed = [background if multilabel and name == BACKGROUND else ClassConfig(name=name) for name in names]
-    return [*listed, *([background] if multilabel and BACKGROUND not in names else [])]
+    listed = [background if multilabel and name == BACKGROUND_CLASS else ClassConfig(name=name) for name in names]
+    return [*listed, *([background] if multilabel and BACKGROUND_CLASS not in names else [])]
 
 
 def _section_sentences(section: str, stated: dict[str, Any], from_sample: bool) -> Iterator[str]:
@@ -160,7 +164,7 @@ def _name_sentences(model: ModelConfig, values: dict[str, Any]) -> Iterator[str]
         yield f"model.classes: {', '.join(row.name for row in values['classes'])}, as {ORIGIN} names its channels"
 
 
-def _hints(description: Description, image: Tensor, tensor: Tensor | None) -> Iterator[str]:
+def _hints(description: ModelDescription, image: DescribedTensor, tensor: DescribedTensor | None) -> Iterator[str]:
     """What is told and decides nothing: measuring the network does."""
     axis = image.axis("x")
     if axis is not None and axis.step:
@@ -168,7 +172,7 @@ def _hints(description: Description, image: Tensor, tensor: Tensor | None) -> It
     halo = 0 if tensor is None else max((one.halo for one in tensor.axes if one.letter in "yx"), default=0)
     if halo:
         yield f"a halo of {halo} px is hinted at; what is measured of the network decides"
-    size = pixel_size(image)
+    size = training_pixel_size(image)
     if size is not None:
         yield (
             f"pixels of {size:.3g} m in its training"
@@ -179,7 +183,7 @@ def _hints(description: Description, image: Tensor, tensor: Tensor | None) -> It
         yield "a test image is there, which `inspect` compares"
 
 
-def pixel_size(image: Tensor) -> float | None:
+def training_pixel_size(image: DescribedTensor) -> float | None:
     """Of the training, m; None where it is not stated, or rows and cols differ."""
     sizes = {axis.pixel_size for axis in image.axes if axis.letter in "yx"}
     return sizes.pop() if len(sizes) == 1 else None
@@ -199,7 +203,7 @@ def _overridden(model: ModelConfig) -> Iterator[str]:
         yield f"{OVERRIDDEN} {', '.join(keys)}, whatever the description states"
 
 
-def _alternatives(description: Description, kind: str) -> str:
+def _alternatives(description: ModelDescription, kind: str) -> str:
     others = [name for name in PREFERRED if name in description.weights and name != kind]
     others += ["python, with a factory,"] if EXECUTING in description.weights and kind in PREFERRED else []
     return f"; model.kind: {' or '.join(others)} takes others" if others else ""

@@ -23,7 +23,7 @@ MAX_RATIO = 200
 FREE_BYTES = 2**20
 """A file of this size may shrink as it will."""
 COPY_BYTES = 2**20
-AGAIN = "Download the package again from where it is published, or unpack it and give its folder."
+DOWNLOAD_ADVICE = "Download the package again from where it is published, or unpack it and give its folder."
 
 
 def members(path: Path) -> dict[str, zipfile.ZipInfo]:
@@ -38,12 +38,14 @@ def members(path: Path) -> dict[str, zipfile.ZipInfo]:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
     except (OSError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise ModelError(f"model.path {path} cannot be read as a zip file: {error}. {AGAIN}") from error
+        raise ModelError(f"model.path {path} cannot be read as a zip file: {error}. {DOWNLOAD_ADVICE}") from error
     if len(entries) > MAX_MEMBERS:
-        raise ModelError(f"model.path {path} holds {len(entries):,} files, and {MAX_MEMBERS:,} are allowed. {AGAIN}")
+        raise ModelError(
+            f"model.path {path} holds {len(entries):,} files, and {MAX_MEMBERS:,} are allowed. {DOWNLOAD_ADVICE}"
+        )
     for entry in entries:
         if reason := _fault(entry):
-            raise ModelError(f"model.path {path} is refused: its file {entry.filename!r} {reason}. {AGAIN}")
+            raise ModelError(f"model.path {path} is refused: its file {entry.filename!r} {reason}. {DOWNLOAD_ADVICE}")
     return {entry.filename: entry for entry in entries if not entry.is_dir()}
 
 
@@ -104,7 +106,7 @@ def unpacked(path: Path, entry: zipfile.ZipInfo) -> Path:
 
 
 def _damaged(path: Path, entry: zipfile.ZipInfo, error: Exception) -> ModelError:
-    return ModelError(f"{entry.filename} of {path} is damaged: {error}. {AGAIN}")
+    return ModelError(f"{entry.filename} of {path} is damaged: {error}. {DOWNLOAD_ADVICE}")
 
 
 def _key(path: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.models.bioimage.package import Package
 
-Numbers = float | list[float]
+BandNumbers = float | list[float]
 PLAIN_NAMES = {"", "channel", "c", "class", "logits", "mask", "output", "prediction", "probability", "raw", "score"}
 """Of channels that say nothing of what is in them, but for a number."""
 
@@ -21,7 +21,7 @@ class FileReference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Axis:
+class TensorAxis:
     """One axis of a tensor."""
 
     letter: str
@@ -40,7 +40,7 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class ProcessingStep:
     """One step before or after the network."""
 
     name: str
@@ -51,12 +51,12 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tensor:
+class DescribedTensor:
     """An input or output."""
 
     name: str
-    axes: tuple[Axis, ...]
-    steps: tuple[Step, ...] = ()
+    axes: tuple[TensorAxis, ...]
+    steps: tuple[ProcessingStep, ...] = ()
     range: tuple[float, float] | None = None
     """Between which its values lie, where both ends are stated."""
     is_label: bool = False
@@ -70,7 +70,7 @@ class Tensor:
         """The axes in order, such as ``bcyx``."""
         return "".join(axis.letter for axis in self.axes)
 
-    def axis(self, letter: str) -> Axis | None:
+    def axis(self, letter: str) -> TensorAxis | None:
         """One of its axes; None where it has no such axis."""
         return next((axis for axis in self.axes if axis.letter == letter), None)
 
@@ -118,14 +118,14 @@ class Tolerance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
+class ModelDescription:
     """A model of a package."""
 
     package: Package
     name: str
     version: str
     """Of the format."""
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
+    inputs: tuple[DescribedTensor, ...]
+    outputs: tuple[DescribedTensor, ...]
     weights: dict[str, Weights]
     tolerances: tuple[Tolerance, ...] = ()

@@ -12,9 +12,9 @@ from pipeline.errors import ModelError
 
 MAX_BYTES = 2**18
 """Of the text; descriptions of published models have up to 40 KiB."""
-MAX_DEPTH = 40
+MAX_SECTION_DEPTH = 40
 """Sections within sections."""
-MAX_VALUES = 50_000
+MAX_DOCUMENT_VALUES = 50_000
 """Of the document, with all that its references repeat."""
 
 
@@ -64,16 +64,18 @@ def _check_size(text: str, name: str) -> None:
         if isinstance(event, ScalarEvent) and event.anchor is not None:
             sizes[event.anchor] = 1
         elif isinstance(event, AliasEvent):
-            values = sizes.get(event.anchor, MAX_VALUES + 1)  # of a part that refers to itself there is no end
+            values = sizes.get(event.anchor, MAX_DOCUMENT_VALUES + 1)  # of a part that refers to itself there is no end
         elif isinstance(event, CollectionEndEvent):
             anchor, values = open_parts.pop()
             sizes |= {anchor: values} if anchor is not None else {}
         if open_parts:
             open_parts[-1] = (open_parts[-1][0], open_parts[-1][1] + values)
-        if values > MAX_VALUES:
+        if values > MAX_DOCUMENT_VALUES:
             raise ModelError(f"{name} refers to parts of itself in a way that could fill the memory. {_WRITE_OUT}")
-        if len(open_parts) > MAX_DEPTH:
-            raise ModelError(f"{name} nests more than {MAX_DEPTH} sections, which no description does. {_WRITE_OUT}")
+        if len(open_parts) > MAX_SECTION_DEPTH:
+            raise ModelError(
+                f"{name} nests more than {MAX_SECTION_DEPTH} sections, which no description does. {_WRITE_OUT}"
+            )
 
 
 _WRITE_OUT = "Write the description without anchors (&) and aliases (*), section by section."

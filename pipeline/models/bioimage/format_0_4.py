@@ -6,32 +6,38 @@ from typing import Any, Literal
 
 from pydantic import AliasChoices, Field
 
-from pipeline.models.bioimage.description import Axis, Description, FileReference, Step, Tensor
+from pipeline.models.bioimage.description import (
+    DescribedTensor,
+    FileReference,
+    ModelDescription,
+    ProcessingStep,
+    TensorAxis,
+)
 from pipeline.models.bioimage.package import Package
-from pipeline.models.bioimage.parts import ConfigPart, FilePart, Part, explained, weights_of
+from pipeline.models.bioimage.parts import ConfigPart, DocumentPart, FilePart, explained, weights_of
 
 
-class StepPart(Part):
+class _StepPart(DocumentPart):
     """A step before or after the network."""
 
     name: str
     arguments: dict[str, Any] = Field(default_factory=dict, validation_alias=AliasChoices("kwargs"))
 
 
-class SizesPart(Part):
+class SizesPart(DocumentPart):
     """Sizes that may grow by steps."""
 
     min: list[int]
     step: list[int]
 
 
-class ReferencePart(Part):
+class ReferencePart(DocumentPart):
     """Sizes that follow from another tensor's."""
 
     reference_tensor: str
 
 
-class TensorPart(Part):
+class _TensorPart(DocumentPart):
     """An input or output."""
 
     name: str
@@ -39,12 +45,12 @@ class TensorPart(Part):
     shape: list[int] | SizesPart | ReferencePart
     data_type: str = "float32"
     data_range: tuple[float | None, float | None] | None = None
-    preprocessing: tuple[StepPart, ...] = ()
-    postprocessing: tuple[StepPart, ...] = ()
+    preprocessing: tuple[_StepPart, ...] = ()
+    postprocessing: tuple[_StepPart, ...] = ()
     halo: tuple[int, ...] = ()
 
 
-class WeightsPart(FilePart):
+class _WeightsPart(FilePart):
     """A file of weights, with the code that builds its network where it needs any."""
 
     architecture: str | None = None
@@ -61,35 +67,35 @@ class WeightsPart(FilePart):
         return self.arguments
 
 
-class ModelPart(Part):
+class _ModelPart(DocumentPart):
     """The document."""
 
     name: str = "a model without a name"
     type: Literal["model"] = "model"
     format_version: str
-    inputs: list[TensorPart] = Field(min_length=1)
-    outputs: list[TensorPart] = Field(min_length=1)
+    inputs: list[_TensorPart] = Field(min_length=1)
+    outputs: list[_TensorPart] = Field(min_length=1)
     test_inputs: tuple[str, ...] = ()
     test_outputs: tuple[str, ...] = ()
     weights: dict[str, dict[str, Any] | None] = Field(min_length=1)
     config: ConfigPart = ConfigPart()
 
 
-def description_of(document: dict[str, Any], package: Package) -> Description:
+def from_format_0_4(document: dict[str, Any], package: Package) -> ModelDescription:
     """What a document of this format states; raises ModelError where a part is missing or is something else."""
     with explained(package.name):
-        part = ModelPart.model_validate(document)
+        part = _ModelPart.model_validate(document)
     inputs = [_tensor(tensor, tensor.preprocessing, _nth(part.test_inputs, k)) for k, tensor in enumerate(part.inputs)]
     outputs = [
         _tensor(tensor, tensor.postprocessing, _nth(part.test_outputs, k)) for k, tensor in enumerate(part.outputs)
     ]
-    return Description(
+    return ModelDescription(
         package=package,
         name=part.name,
         version=part.format_version,
         inputs=tuple(inputs),
         outputs=tuple(outputs),
-        weights=weights_of(part.weights, WeightsPart, package.name),
+        weights=weights_of(part.weights, _WeightsPart, package.name),
         tolerances=part.config.tolerances,
     )
 
@@ -98,28 +104,28 @@ def _nth(sources: tuple[str, ...], number: int) -> FileReference | None:
     return FileReference(source=sources[number]) if number < len(sources) else None
 
 
-def _tensor(part: TensorPart, steps: tuple[StepPart, ...], test: FileReference | None) -> Tensor:
-    return Tensor(
+def _tensor(part: _TensorPart, steps: tuple[_StepPart, ...], test: FileReference | None) -> DescribedTensor:
+    return DescribedTensor(
         name=part.name,
         axes=tuple(_axis(part, k, letter) for k, letter in enumerate(part.axes)),
-        steps=tuple(Step(name=step.name, arguments=_with_letters(step.arguments)) for step in steps),
+        steps=tuple(ProcessingStep(name=step.name, arguments=_with_letters(step.arguments)) for step in steps),
         range=_range(part.data_range),
         is_label=False,
         test=test,
     )
 
 
-def _axis(part: TensorPart, number: int, letter: str) -> Axis:
+def _axis(part: _TensorPart, number: int, letter: str) -> TensorAxis:
     halo = part.halo[number] if number < len(part.halo) else 0
     if isinstance(part.shape, list):
-        return Axis(letter=letter, size=_entry(part.shape, number), halo=halo)
+        return TensorAxis(letter=letter, size=_entry(part.shape, number), halo=halo)
     if isinstance(part.shape, ReferencePart):
-        return Axis(letter=letter, halo=halo)
+        return TensorAxis(letter=letter, halo=halo)
     minimum, step = _entry(part.shape.min, number), _entry(part.shape.step, number)
     return (
-        Axis(letter=letter, minimum=minimum, step=step, halo=halo)
+        TensorAxis(letter=letter, minimum=minimum, step=step, halo=halo)
         if step
-        else Axis(letter=letter, size=minimum, halo=halo)
+        else TensorAxis(letter=letter, size=minimum, halo=halo)
     )
 
 

@@ -7,9 +7,9 @@ from typing import Any, Literal
 from pydantic import AliasChoices, Field
 
 from pipeline.errors import ModelError
-from pipeline.models.bioimage.description import Axis, Description, Step, Tensor
+from pipeline.models.bioimage.description import DescribedTensor, ModelDescription, ProcessingStep, TensorAxis
 from pipeline.models.bioimage.package import Package
-from pipeline.models.bioimage.parts import ConfigPart, FilePart, Part, explained, weights_of
+from pipeline.models.bioimage.parts import ConfigPart, DocumentPart, FilePart, explained, weights_of
 
 LETTERS = {"batch": "b", "channel": "c", "time": "t", "index": "i"}
 """Of types of axes; those of space go by their names."""
@@ -30,14 +30,14 @@ METRES = {
 """Of units of length."""
 
 
-class SizePart(Part):
+class SizePart(DocumentPart):
     """A size that may vary: by steps, or after another axis."""
 
     min: int | None = None
     step: int | None = None
 
 
-class AxisPart(Part):
+class AxisPart(DocumentPart):
     """One axis."""
 
     type: Literal["batch", "channel", "time", "index", "space"]
@@ -59,11 +59,11 @@ class AxisPart(Part):
         return self.id or ("x" if self.type == "space" else self.type)
 
     @property
-    def axis(self) -> Axis:
+    def axis(self) -> TensorAxis:
         """The same as a plain value."""
         varying = self.size if isinstance(self.size, SizePart) else SizePart()
         metres = METRES.get(self.unit or "")
-        return Axis(
+        return TensorAxis(
             letter=self.letter,
             size=self.size if isinstance(self.size, int) else None,
             minimum=varying.min,
@@ -74,7 +74,7 @@ class AxisPart(Part):
         )
 
 
-class StepPart(Part):
+class _StepPart(DocumentPart):
     """A step before or after the network."""
 
     id: str
@@ -83,26 +83,26 @@ class StepPart(Part):
     """Of a step that is code of the package."""
 
 
-class DataPart(Part):
+class DataPart(DocumentPart):
     """What the numbers of a tensor mean."""
 
     values: list[Any] | None = None
     range: tuple[float | None, float | None] | None = None
 
 
-class TensorPart(Part):
+class _TensorPart(DocumentPart):
     """An input or output."""
 
     id: str = ""
     axes: list[AxisPart] = Field(min_length=1)
     data: DataPart | list[DataPart] = DataPart()
-    preprocessing: tuple[StepPart, ...] = ()
-    postprocessing: tuple[StepPart, ...] = ()
+    preprocessing: tuple[_StepPart, ...] = ()
+    postprocessing: tuple[_StepPart, ...] = ()
     test_tensor: FilePart | None = None
     optional: bool = False
 
 
-class ArchitecturePart(Part):
+class ArchitecturePart(DocumentPart):
     """The code that builds a network."""
 
     callable: str
@@ -111,7 +111,7 @@ class ArchitecturePart(Part):
     arguments: dict[str, Any] = Field(default_factory=dict, validation_alias=AliasChoices("kwargs"))
 
 
-class WeightsPart(FilePart):
+class _WeightsPart(FilePart):
     """A file of weights, with the code that builds its network where it needs any."""
 
     external_data: FilePart | None = None
@@ -129,36 +129,36 @@ class WeightsPart(FilePart):
         return {} if self.architecture is None else self.architecture.arguments
 
 
-class ModelPart(Part):
+class _ModelPart(DocumentPart):
     """The document."""
 
     name: str = "a model without a name"
     type: Literal["model"] = "model"
     format_version: str
-    inputs: list[TensorPart] = Field(min_length=1)
-    outputs: list[TensorPart] = Field(min_length=1)
+    inputs: list[_TensorPart] = Field(min_length=1)
+    outputs: list[_TensorPart] = Field(min_length=1)
     weights: dict[str, dict[str, Any] | None] = Field(min_length=1)
     config: ConfigPart = ConfigPart()
 
 
-def description_of(document: dict[str, Any], package: Package) -> Description:
+def from_format_0_5(document: dict[str, Any], package: Package) -> ModelDescription:
     """What a document of this format states; raises ModelError where a part is missing or is something else."""
     with explained(package.name):
-        part = ModelPart.model_validate(document)
-    return Description(
+        part = _ModelPart.model_validate(document)
+    return ModelDescription(
         package=package,
         name=part.name,
         version=part.format_version,
         inputs=tuple(_tensor(tensor, tensor.preprocessing, "input", package.name) for tensor in part.inputs),
         outputs=tuple(_tensor(tensor, tensor.postprocessing, "output", package.name) for tensor in part.outputs),
-        weights=weights_of(part.weights, WeightsPart, package.name),
+        weights=weights_of(part.weights, _WeightsPart, package.name),
         tolerances=part.config.tolerances,
     )
 
 
-def _tensor(part: TensorPart, steps: tuple[StepPart, ...], default: str, name: str) -> Tensor:
+def _tensor(part: _TensorPart, steps: tuple[_StepPart, ...], default: str, name: str) -> DescribedTensor:
     data = part.data if isinstance(part.data, list) else [part.data]
-    return Tensor(
+    return DescribedTensor(
         name=part.id or default,
         axes=tuple(axis.axis for axis in part.axes),
         steps=tuple(_step(step, part, name) for step in steps),
@@ -169,7 +169,7 @@ def _tensor(part: TensorPart, steps: tuple[StepPart, ...], default: str, name: s
     )
 
 
-def _step(part: StepPart, tensor: TensorPart, name: str) -> Step:
+def _step(part: _StepPart, tensor: _TensorPart, name: str) -> ProcessingStep:
     letters: dict[object, str] = {axis.name: axis.letter for axis in tensor.axes}
     arguments = dict(part.arguments)
     for key in ("axes", "axis"):
@@ -183,7 +183,7 @@ def _step(part: StepPart, tensor: TensorPart, name: str) -> Step:
                 f"{', '.join(map(str, letters))}. Mend the description, or download the package again."
             )
         arguments[key] = [letters[axis] for axis in ids] if isinstance(given, list) else letters[given]
-    return Step(name=part.id, arguments=arguments, code=part.source)
+    return ProcessingStep(name=part.id, arguments=arguments, code=part.source)
 
 
 def _range(ranges: list[tuple[float | None, float | None] | None]) -> tuple[float, float] | None:

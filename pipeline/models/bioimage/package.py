@@ -13,7 +13,7 @@ from pipeline.models.bioimage.document import MAX_BYTES
 
 NAMES = ("rdf.yaml", "bioimageio.yaml")
 """Of descriptions, the first that is there."""
-ENDINGS = (".yaml", ".yml")
+YAML_ENDINGS = (".yaml", ".yml")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 DOWNLOAD = "Download the whole package (on bioimage.io: Download, a zip file) and give that as model.path."
 
@@ -113,7 +113,7 @@ def find_package(path: Path) -> Package | None:
     if path.is_dir():
         document = next((path / name for name in NAMES if (path / name).is_file()), None)
         return None if document is None else FolderPackage(path, document)
-    if path.suffix.lower() in ENDINGS and path.is_file():
+    if path.suffix.lower() in YAML_ENDINGS and path.is_file():
         return FolderPackage(path, path)
     if not path.is_file() or not archive.is_package(path, NAMES):
         return None

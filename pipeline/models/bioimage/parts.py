@@ -15,7 +15,7 @@ EXECUTING = "pytorch_state_dict"
 """The format whose network only code can build."""
 
 
-class Part(BaseModel):
+class DocumentPart(BaseModel):
     """A part of a document; keys that do not decide how a network is run are not read."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -28,7 +28,7 @@ def _lower(value: object) -> object:
 Sha256 = Annotated[str, BeforeValidator(_lower), Field(pattern="^[0-9a-f]{64}$")]
 
 
-class FilePart(Part):
+class FilePart(DocumentPart):
     """A file and its digest."""
 
     source: str
@@ -40,7 +40,7 @@ class FilePart(Part):
         return FileReference(source=self.source, sha256=self.sha256)
 
 
-class TolerancePart(Part):
+class TolerancePart(DocumentPart):
     """How far a test image may be off."""
 
     relative_tolerance: float = Field(1e-3, ge=0)
@@ -63,13 +63,13 @@ class TolerancePart(Part):
         )
 
 
-class ToolConfigPart(Part):
+class ToolConfigPart(DocumentPart):
     """Section ``config.bioimageio``."""
 
     reproducibility_tolerance: list[TolerancePart] = []
 
 
-class ConfigPart(Part):
+class ConfigPart(DocumentPart):
     """Section ``config``."""
 
     bioimageio: ToolConfigPart = ToolConfigPart()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.models.bioimage import steps
-from pipeline.models.bioimage.description import Numbers, Tensor
+from pipeline.models.bioimage.description import BandNumbers, DescribedTensor
 from pipeline.models.bioimage.steps import Arguments, StepError, arguments_of, is_float
 
 
@@ -18,7 +18,7 @@ class OutputKeys:
 
     activation: str | None = None
     multilabel: bool = False
-    threshold: Numbers | None = None
+    threshold: BandNumbers | None = None
 
     def as_section(self) -> dict[str, Any]:
         """Keys of ``model.output`` that are no defaults."""
@@ -27,7 +27,7 @@ class OutputKeys:
         return {**known, **({"multilabel": True} if self.multilabel else {})}
 
 
-def output_keys(tensor: Tensor) -> OutputKeys:
+def output_keys(tensor: DescribedTensor) -> OutputKeys:
     """What the steps of an output mean, and whether it holds probabilities by its range.
 
     Raises
@@ -40,27 +40,27 @@ def output_keys(tensor: Tensor) -> OutputKeys:
     keys = OutputKeys()
     for step in tensor.steps:
         arguments = arguments_of(step)
-        if step.name not in APPLIERS:
+        if step.name not in _APPLIERS:
             raise StepError(f"{step.name} is not done to what a network returns: a mask is made of its scores")
-        keys = APPLIERS[step.name](keys, arguments, tensor)
+        keys = _APPLIERS[step.name](keys, arguments, tensor)
     if not tensor.steps and tensor.range == (0.0, 1.0):
         return OutputKeys(activation="none")
     return keys
 
 
-def _ensure_dtype(keys: OutputKeys, arguments: Arguments, tensor: Tensor) -> OutputKeys:
+def _ensure_dtype(keys: OutputKeys, arguments: Arguments, tensor: DescribedTensor) -> OutputKeys:
     assert isinstance(arguments, steps.EnsureDtype)
     if not is_float(arguments.dtype) and keys.threshold is None:
         raise StepError(f"ensure_dtype {arguments.dtype} cuts the fractions of scores off")
     return keys
 
 
-def _sigmoid(keys: OutputKeys, arguments: Arguments, tensor: Tensor) -> OutputKeys:
+def _sigmoid(keys: OutputKeys, arguments: Arguments, tensor: DescribedTensor) -> OutputKeys:
     _require_first(keys, "sigmoid")
     return OutputKeys(activation="sigmoid", multilabel=tensor.channels not in (None, 1))
 
 
-def _softmax(keys: OutputKeys, arguments: Arguments, tensor: Tensor) -> OutputKeys:
+def _softmax(keys: OutputKeys, arguments: Arguments, tensor: DescribedTensor) -> OutputKeys:
     assert isinstance(arguments, steps.Softmax)
     _require_first(keys, "softmax")
     if arguments.axis != "c":
@@ -68,7 +68,7 @@ def _softmax(keys: OutputKeys, arguments: Arguments, tensor: Tensor) -> OutputKe
     return OutputKeys(activation="softmax")
 
 
-def _binarize(keys: OutputKeys, arguments: Arguments, tensor: Tensor) -> OutputKeys:
+def _binarize(keys: OutputKeys, arguments: Arguments, tensor: DescribedTensor) -> OutputKeys:
     """A threshold of probabilities, or of the logits that a network returns as they are."""
     assert isinstance(arguments, steps.Binarize)
     if keys.threshold is not None:
@@ -83,11 +83,11 @@ def _binarize(keys: OutputKeys, arguments: Arguments, tensor: Tensor) -> OutputK
         raise StepError(f"binarize at {arguments.threshold} of probabilities, which lie between 0 and 1")
     activation = keys.activation or ("none" if between else "sigmoid")
     chances = cuts if between else [_logistic(cut) for cut in cuts]
-    threshold: Numbers = chances if isinstance(arguments.threshold, list) and len(chances) > 1 else chances[0]
+    threshold: BandNumbers = chances if isinstance(arguments.threshold, list) and len(chances) > 1 else chances[0]
     return replace(keys, activation=activation, threshold=threshold, multilabel=tensor.channels not in (None, 1))
 
 
-def _clip(keys: OutputKeys, arguments: Arguments, tensor: Tensor) -> OutputKeys:
+def _clip(keys: OutputKeys, arguments: Arguments, tensor: DescribedTensor) -> OutputKeys:
     assert isinstance(arguments, steps.Clip)
     low, high = arguments.min, arguments.max
     if keys.activation is None or (low is not None and low > 0) or (high is not None and high < 1):
@@ -95,7 +95,7 @@ def _clip(keys: OutputKeys, arguments: Arguments, tensor: Tensor) -> OutputKeys:
     return keys
 
 
-APPLIERS: dict[str, Callable[[OutputKeys, Arguments, Tensor], OutputKeys]] = {
+_APPLIERS: dict[str, Callable[[OutputKeys, Arguments, DescribedTensor], OutputKeys]] = {
     "ensure_dtype": _ensure_dtype,
     "sigmoid": _sigmoid,
     "softmax": _softmax,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.models.bioimage import steps
-from pipeline.models.bioimage.description import Numbers, Tensor
+from pipeline.models.bioimage.description import BandNumbers, DescribedTensor
 from pipeline.models.bioimage.steps import Arguments, StepError, arguments_of, is_float, is_joint
 
 
@@ -18,10 +18,10 @@ from pipeline.models.bioimage.steps import Arguments, StepError, arguments_of, i
 class InputKeys:
     """What was made of the steps so far."""
 
-    scale: Numbers = 1.0
-    offset: Numbers = 0.0
-    mean: Numbers = 0.0
-    std: Numbers = 1.0
+    scale: BandNumbers = 1.0
+    offset: BandNumbers = 0.0
+    mean: BandNumbers = 0.0
+    std: BandNumbers = 1.0
     normalise: dict[str, Any] = field(default_factory=dict)
     """By numbers of the raster itself; empty where there are none."""
     per_sample: bool = False
@@ -48,7 +48,7 @@ class InputKeys:
         return scale / std, (offset - mean) / std
 
 
-def input_keys(tensor: Tensor) -> InputKeys:
+def input_keys(tensor: DescribedTensor) -> InputKeys:
     """What the steps of an input mean.
 
     Raises
@@ -59,20 +59,20 @@ def input_keys(tensor: Tensor) -> InputKeys:
     keys = InputKeys()
     for step in tensor.steps:
         arguments = arguments_of(step)
-        if step.name not in APPLIERS:
+        if step.name not in _APPLIERS:
             raise StepError(f"{step.name} is not done to the pixels of an input")
-        keys = APPLIERS[step.name](keys, arguments, tensor)
+        keys = _APPLIERS[step.name](keys, arguments, tensor)
     return keys
 
 
-def _ensure_dtype(keys: InputKeys, arguments: Arguments, tensor: Tensor) -> InputKeys:
+def _ensure_dtype(keys: InputKeys, arguments: Arguments, tensor: DescribedTensor) -> InputKeys:
     assert isinstance(arguments, steps.EnsureDtype)
     if not is_float(arguments.dtype):
         raise StepError(f"ensure_dtype {arguments.dtype} cuts fractions off, and networks are given float32 here")
     return keys
 
 
-def _scale_linear(keys: InputKeys, arguments: Arguments, tensor: Tensor) -> InputKeys:
+def _scale_linear(keys: InputKeys, arguments: Arguments, tensor: DescribedTensor) -> InputKeys:
     assert isinstance(arguments, steps.ScaleLinear)
     if arguments.axis not in (None, "c"):
         raise StepError(f"scale_linear along {arguments.axis} is not done here, only along channels")
@@ -89,7 +89,7 @@ def _scale_linear(keys: InputKeys, arguments: Arguments, tensor: Tensor) -> Inpu
     return replace(keys, mean=mean, std=_each(lambda std, gain: std / gain, keys.std, arguments.gain))
 
 
-def _zero_mean_unit_variance(keys: InputKeys, arguments: Arguments, tensor: Tensor) -> InputKeys:
+def _zero_mean_unit_variance(keys: InputKeys, arguments: Arguments, tensor: DescribedTensor) -> InputKeys:
     assert isinstance(arguments, steps.ZeroMeanUnitVariance)
     if arguments.mean is not None and arguments.std is not None:
         return _with_mean(keys, arguments.mean, arguments.std)
@@ -100,14 +100,14 @@ def _zero_mean_unit_variance(keys: InputKeys, arguments: Arguments, tensor: Tens
     return _stretched(keys, normalise, arguments.eps, arguments.mode, step)
 
 
-def _fixed(keys: InputKeys, arguments: Arguments, tensor: Tensor) -> InputKeys:
+def _fixed(keys: InputKeys, arguments: Arguments, tensor: DescribedTensor) -> InputKeys:
     assert isinstance(arguments, steps.FixedZeroMeanUnitVariance)
     if arguments.axis not in (None, "c"):
         raise StepError(f"fixed_zero_mean_unit_variance along {arguments.axis} is not done here, only along channels")
     return _with_mean(keys, arguments.mean, arguments.std)
 
 
-def _scale_range(keys: InputKeys, arguments: Arguments, tensor: Tensor) -> InputKeys:
+def _scale_range(keys: InputKeys, arguments: Arguments, tensor: DescribedTensor) -> InputKeys:
     assert isinstance(arguments, steps.ScaleRange)
     if arguments.reference_tensor not in (None, tensor.name):
         raise StepError(f"scale_range takes its percentiles from another tensor, {arguments.reference_tensor}")
@@ -122,7 +122,7 @@ def _scale_range(keys: InputKeys, arguments: Arguments, tensor: Tensor) -> Input
     return _stretched(keys, normalise, arguments.eps, arguments.mode, "scale_range")
 
 
-def _clip(keys: InputKeys, arguments: Arguments, tensor: Tensor) -> InputKeys:
+def _clip(keys: InputKeys, arguments: Arguments, tensor: DescribedTensor) -> InputKeys:
     """Clipping to 0…1 of what percentiles give, or to any range of what a scaling of all bands gives."""
     assert isinstance(arguments, steps.Clip)
     low, high = arguments.min, arguments.max
@@ -140,7 +140,7 @@ def _clip(keys: InputKeys, arguments: Arguments, tensor: Tensor) -> InputKeys:
     return clipped if (low, high) == (0.0, 1.0) else _with_mean(clipped, -low / (high - low), 1 / (high - low))
 
 
-APPLIERS: dict[str, Callable[[InputKeys, Arguments, Tensor], InputKeys]] = {
+_APPLIERS: dict[str, Callable[[InputKeys, Arguments, DescribedTensor], InputKeys]] = {
     "ensure_dtype": _ensure_dtype,
     "scale_linear": _scale_linear,
     "zero_mean_unit_variance": _zero_mean_unit_variance,
@@ -165,7 +165,7 @@ def _stretched(keys: InputKeys, normalise: dict[str, Any], eps: float, mode: str
     return InputKeys(normalise={**normalise, **divisor}, per_sample=mode != "per_dataset")
 
 
-def _with_mean(keys: InputKeys, mean: Numbers, std: Numbers) -> InputKeys:
+def _with_mean(keys: InputKeys, mean: BandNumbers, std: BandNumbers) -> InputKeys:
     """((y − keys.mean) / keys.std − mean) / std as one mean and deviation."""
     _require_range(keys, "a mean and deviation that are given")
     total = _each(lambda before, spread, mean: before + mean * spread, keys.mean, keys.std, mean)
@@ -177,11 +177,11 @@ def _require_range(keys: InputKeys, step: str) -> None:
         raise StepError(f"{step} after zero_mean_unit_variance of the image is not done here")
 
 
-def _listed(value: Numbers) -> list[float]:
+def _listed(value: BandNumbers) -> list[float]:
     return value if isinstance(value, list) else [value]
 
 
-def _each(function: Callable[..., float], *values: Numbers) -> Numbers:
+def _each(function: Callable[..., float], *values: BandNumbers) -> BandNumbers:
     """A function of numbers, for each band where any of them is a list."""
     count = max(len(_listed(value)) for value in values)
     lists = [_listed(value) * (count if len(_listed(value)) == 1 else 1) for value in values]

@@ -9,18 +9,18 @@ from typing import Any
 
 from pipeline.errors import ModelError
 from pipeline.models.bioimage import format_0_4, format_0_5
-from pipeline.models.bioimage.description import Description
+from pipeline.models.bioimage.description import ModelDescription
 from pipeline.models.bioimage.document import parse_document
 from pipeline.models.bioimage.package import Package, find_package
 
-FORMATS: dict[str, Callable[[dict[str, Any], Package], Description]] = {
-    "0.4": format_0_4.description_of,
-    "0.5": format_0_5.description_of,
+FORMAT_READERS: dict[str, Callable[[dict[str, Any], Package], ModelDescription]] = {
+    "0.4": format_0_4.from_format_0_4,
+    "0.5": format_0_5.from_format_0_5,
 }
 """Readers by the first two numbers of the version."""
 
 
-def read_description(path: Path) -> Description | None:
+def read_description(path: Path) -> ModelDescription | None:
     """What a package states of its model.
 
     Parameters
@@ -30,7 +30,7 @@ def read_description(path: Path) -> Description | None:
 
     Returns
     -------
-    Description or None
+    ModelDescription or None
         None where the path is no package, such as a file of weights.
 
     Raises
@@ -43,12 +43,12 @@ def read_description(path: Path) -> Description | None:
 
 
 @lru_cache(maxsize=8)
-def _description(package: Package, content: bytes) -> Description:
+def _description(package: Package, content: bytes) -> ModelDescription:
     document = parse_document(content, package.name)
     if document.get("type", "model") != "model":
         raise ModelError(f"{package.name} describes a {document['type']}, and model.path needs a model.")
     version = str(document.get("format_version", ""))
-    read = FORMATS.get(".".join(version.split(".")[:2]))
+    read = FORMAT_READERS.get(".".join(version.split(".")[:2]))
     if read is None:
         stated = f"is of format {version}" if version else "states no format_version, as descriptions of bioimage.io do"
         raise ModelError(

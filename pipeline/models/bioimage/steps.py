@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.models.bioimage.description import Numbers, Step
+from pipeline.models.bioimage.description import BandNumbers, ProcessingStep
 
 MAX_EPS = 0.1
 
@@ -21,7 +21,7 @@ class Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Nothing(Arguments):
+class NoArguments(Arguments):
     """A step without arguments."""
 
 
@@ -34,8 +34,8 @@ class EnsureDtype(Arguments):
 class ScaleLinear(Arguments):
     """gain · x + offset."""
 
-    gain: Numbers = 1.0
-    offset: Numbers = 0.0
+    gain: BandNumbers = 1.0
+    offset: BandNumbers = 0.0
     axes: list[str] | None = None
     axis: str | None = None
 
@@ -45,16 +45,16 @@ class ZeroMeanUnitVariance(Arguments):
 
     mode: Literal["fixed", "per_dataset", "per_sample"] | None = None
     axes: list[str] | None = None
-    mean: Numbers | None = None
-    std: Numbers | None = None
+    mean: BandNumbers | None = None
+    std: BandNumbers | None = None
     eps: float = Field(1e-6, ge=0, le=MAX_EPS)
 
 
 class FixedZeroMeanUnitVariance(Arguments):
     """(x − mean) / std."""
 
-    mean: Numbers
-    std: Numbers
+    mean: BandNumbers
+    std: BandNumbers
     axis: str | None = None
 
 
@@ -79,7 +79,7 @@ class Clip(Arguments):
 class Binarize(Arguments):
     """1 above the threshold, and 0 elsewhere."""
 
-    threshold: Numbers
+    threshold: BandNumbers
     axis: str | None = None
 
 
@@ -89,7 +89,7 @@ class Softmax(Arguments):
     axis: str = "c"
 
 
-KINDS: dict[str, type[Arguments]] = {
+STEP_ARGUMENTS: dict[str, type[Arguments]] = {
     "ensure_dtype": EnsureDtype,
     "scale_linear": ScaleLinear,
     "zero_mean_unit_variance": ZeroMeanUnitVariance,
@@ -97,12 +97,12 @@ KINDS: dict[str, type[Arguments]] = {
     "scale_range": ScaleRange,
     "clip": Clip,
     "binarize": Binarize,
-    "sigmoid": Nothing,
+    "sigmoid": NoArguments,
     "softmax": Softmax,
 }
 
 
-def arguments_of(step: Step) -> Arguments:
+def arguments_of(step: ProcessingStep) -> Arguments:
     """The arguments of a step.
 
     Raises
@@ -112,9 +112,9 @@ def arguments_of(step: Step) -> Arguments:
     """
     if step.code is not None:
         raise StepError(f"{step.name} is code of the package ({step.code}), and nothing of a package is executed")
-    kind = KINDS.get(step.name)
+    kind = STEP_ARGUMENTS.get(step.name)
     if kind is None:
-        raise StepError(f"{step.name} is not among the steps that are done here ({', '.join(KINDS)})")
+        raise StepError(f"{step.name} is not among the steps that are done here ({', '.join(STEP_ARGUMENTS)})")
     try:
         return kind.model_validate(_without_none(step.arguments))
     except ValidationError as error:

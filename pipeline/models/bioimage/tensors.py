@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pipeline.errors import BandsError, ModelError
-from pipeline.models.bioimage.description import Description, Tensor
+from pipeline.models.bioimage.description import DescribedTensor, ModelDescription
 
-IMAGE = "bcyx"
+NETWORK_AXES = "bcyx"
 """Axes that networks have here: batch, bands, rows, cols."""
 
 
-def image_input(description: Description) -> Tensor:
+def image_input(description: ModelDescription) -> DescribedTensor:
     """The one image that the network takes; raises ModelError where it takes several, or something else."""
     name, required = description.package.name, [tensor for tensor in description.inputs if not tensor.optional]
     if len(required) != 1:
@@ -19,13 +19,13 @@ def image_input(description: Description) -> Tensor:
             f"of one input."
         )
     image = required[0]
-    if image.letters != IMAGE:
+    if image.letters != NETWORK_AXES:
         raise ModelError(f"{name}: the input {image.name} has the axes {image.letters}, {_axes_fault(image.letters)}")
     fixed_size(description, image)
     return image
 
 
-def scores_output(description: Description, key: str) -> tuple[Tensor | None, str]:
+def scores_output(description: ModelDescription, key: str) -> tuple[DescribedTensor | None, str]:
     """The output with a score per class, and the key that finds it.
 
     Parameters
@@ -49,7 +49,7 @@ def scores_output(description: Description, key: str) -> tuple[Tensor | None, st
     if key != "auto":
         named = int(key) if key.isdecimal() else next((k for k, one in enumerate(outputs) if one.name == key), -1)
         return (outputs[named] if 0 <= named < len(outputs) else None), key
-    place = next((k for k, tensor in enumerate(outputs) if tensor.letters == IMAGE), None)
+    place = next((k for k, tensor in enumerate(outputs) if tensor.letters == NETWORK_AXES), None)
     if place is None:
         first = outputs[0]
         raise ModelError(
@@ -59,7 +59,7 @@ def scores_output(description: Description, key: str) -> tuple[Tensor | None, st
     return outputs[place], str(place) if len(outputs) > 1 else key
 
 
-def fixed_size(description: Description, image: Tensor) -> int | None:
+def fixed_size(description: ModelDescription, image: DescribedTensor) -> int | None:
     """The only size that an image may have, px; None where sizes vary. Raises ModelError where it is no square."""
     sizes = [axis.size for axis in image.axes if axis.letter in ("y", "x")]
     if len(set(sizes)) > 1 and None not in sizes:
@@ -70,7 +70,7 @@ def fixed_size(description: Description, image: Tensor) -> int | None:
     return next((size for size in sizes if size is not None), None)
 
 
-def require_bands(description: Description, bands: int) -> None:
+def require_bands(description: ModelDescription, bands: int) -> None:
     """Raise BandsError where the description states another number of bands than are read."""
     image = image_input(description)
     if image.channels in (None, bands):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
-from pipeline.models.bioimage.description import Description, FileReference, Weights
+from pipeline.models.bioimage.description import FileReference, ModelDescription, Weights
 from pipeline.models.bioimage.parts import EXECUTING
 from pipeline.models.bioimage.read import read_description
 from pipeline.models.bioimage.tensors import require_bands
@@ -22,7 +22,7 @@ BUILDING_KINDS = ("python", "smp", "classifier")
 """Kinds that build a network by code of the user's or of a library, and load weights into it."""
 
 
-def choose_kind(model: ModelConfig, description: Description) -> str:
+def choose_kind(model: ModelConfig, description: ModelDescription) -> str:
     """The kind of network that a config and a description make together.
 
     Raises
@@ -40,7 +40,7 @@ def choose_kind(model: ModelConfig, description: Description) -> str:
     return chosen
 
 
-def choose_weights(kind: str, description: Description) -> Weights:
+def choose_weights(kind: str, description: ModelDescription) -> Weights:
     """The weights for a kind of network; raises ModelError where there are none."""
     wanted = EXECUTING if kind in BUILDING_KINDS else kind
     if wanted in description.weights:
@@ -73,7 +73,7 @@ def with_weights_file(model: ModelConfig, bands: int) -> ModelConfig:
     return model.model_copy(update={"path": path})
 
 
-def verified_file(description: Description, reference: FileReference) -> Path:
+def verified_file(description: ModelDescription, reference: FileReference) -> Path:
     """A file of the package on disk; raises ModelError where its digest is another than the description states."""
     path = description.package.file(reference.source)
     if reference.sha256 is None:
@@ -93,7 +93,7 @@ def _digest(path: Path, size: int, modified: int) -> str:
     return sha256(path)
 
 
-def _no_weights_error(description: Description) -> ModelError:
+def _no_weights_error(description: ModelDescription) -> ModelError:
     name, weights = description.package.name, description.weights.get(EXECUTING)
     if weights is None:
         return ModelError(

@@ -7,19 +7,19 @@ from typing import Any
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
-from pipeline.models.bioimage.description import Description
+from pipeline.models.bioimage.description import ModelDescription
 from pipeline.models.bioimage.parts import EXECUTING
 from pipeline.models.bioimage.tensors import image_input, scores_output
 from pipeline.models.bioimage.weights import PREFERRED
-from pipeline.planning.described import LINEAR, OVERRIDDEN, pixel_size, with_description
+from pipeline.planning.described import LINEAR, OVERRIDDEN, training_pixel_size, with_description
 from pipeline.planning.first_config.deepness import TODO
 from pipeline.planning.first_config.facts import ModelFacts
 
 PLACEHOLDER = "network.py:build"
-FACTORY_TODO = "model.factory: {code} builds the network; name it by --factory if you trust it, since it is executed"
+FACTORY_TODO = "model.factory, which builds the network and is executed: {code}; name it by --factory if you trust it"
 
 
-def facts(description: Description, factory: str | None) -> ModelFacts:
+def facts(description: ModelDescription, factory: str | None) -> ModelFacts:
     """What a description states; nothing of it has to be in a config, but for the code of a network that needs it.
 
     Raises
@@ -46,14 +46,14 @@ def facts(description: Description, factory: str | None) -> ModelFacts:
         channels=None if scores is None else scores.channels,
         classes=[row.model_dump(exclude_unset=True) for row in filled.classes or ()],
         input=_stated_input(filled),
-        pixel_size=pixel_size(image),
+        pixel_size=training_pixel_size(image),
         origin="its description",
         notes=tuple(sentence for sentence in filled.described if not sentence.startswith(OVERRIDDEN)),
         todo=todo,
     )
 
 
-def _todo(description: Description, factory: str | None) -> tuple[str, ...]:
+def _todo(description: ModelDescription, factory: str | None) -> tuple[str, ...]:
     """What has to be named or installed before the network runs."""
     if factory is not None:
         return ()

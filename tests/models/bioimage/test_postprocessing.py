@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
-from pipeline.models.bioimage.description import Axis, Step, Tensor
+from pipeline.models.bioimage.description import DescribedTensor, ProcessingStep, TensorAxis
 from pipeline.models.bioimage.postprocessing import output_keys
 from pipeline.models.bioimage.steps import StepError
 
 
-def tensor(*steps: tuple[str, dict[str, Any]], channels: int = 1, **more: Any) -> Tensor:
-    axes = tuple(Axis(letter=letter, size=channels if letter == "c" else None) for letter in "bcyx")
-    return Tensor(name="y", axes=axes, steps=tuple(Step(name=name, arguments=kw) for name, kw in steps), **more)
+def tensor(*steps: tuple[str, dict[str, Any]], channels: int = 1, **more: Any) -> DescribedTensor:
+    axes = tuple(TensorAxis(letter=letter, size=channels if letter == "c" else None) for letter in "bcyx")
+    return DescribedTensor(
+        name="y", axes=axes, steps=tuple(ProcessingStep(name=name, arguments=kw) for name, kw in steps), **more
+    )
 
 
 @pytest.mark.parametrize(
@@ -36,7 +38,7 @@ def tensor(*steps: tuple[str, dict[str, Any]], channels: int = 1, **more: Any) -
         ),
     ],
 )
-def test_steps_become_keys(described: Tensor, section: dict[str, Any]) -> None:
+def test_steps_become_keys(described: DescribedTensor, section: dict[str, Any]) -> None:
     assert output_keys(described).as_section() == section
 
 
@@ -54,6 +56,6 @@ def test_steps_become_keys(described: Tensor, section: dict[str, Any]) -> None:
         (tensor(is_label=True), "names of classes"),
     ],
 )
-def test_what_is_not_done_is_named(described: Tensor, reason: str) -> None:
+def test_what_is_not_done_is_named(described: DescribedTensor, reason: str) -> None:
     with pytest.raises(StepError, match=reason):
         output_keys(described)

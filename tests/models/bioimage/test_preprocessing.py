@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from pipeline.config import InputConfig
-from pipeline.models.bioimage.apply_steps import apply_steps
-from pipeline.models.bioimage.description import Axis, Step, Tensor
+from pipeline.models.bioimage.description import DescribedTensor, ProcessingStep, TensorAxis
 from pipeline.models.bioimage.preprocessing import input_keys
+from pipeline.models.bioimage.process_image import process_image
 from pipeline.models.bioimage.steps import StepError
 
 IMAGE = np.random.default_rng(0).integers(20, 220, (1, 3, 9, 11)).astype("float64")
 
 
-def tensor(*steps: tuple[str, dict[str, Any]]) -> Tensor:
-    return Tensor(
+def tensor(*steps: tuple[str, dict[str, Any]]) -> DescribedTensor:
+    return DescribedTensor(
         name="raw",
-        axes=tuple(Axis(letter=letter) for letter in "bcyx"),
-        steps=tuple(Step(name=name, arguments=arguments) for name, arguments in steps),
+        axes=tuple(TensorAxis(letter=letter) for letter in "bcyx"),
+        steps=tuple(ProcessingStep(name=name, arguments=arguments) for name, arguments in steps),
     )
 
 
@@ -82,7 +82,7 @@ def test_keys_do_what_steps_do(steps: list[tuple[str, dict[str, Any]]]) -> None:
     except ValueError:
         assert steps == [UNIT, ("clip", {"min": 0.2, "max": 1.0})]  # its mean lies beyond 0…1
         return
-    np.testing.assert_allclose(by_config(section), apply_steps(described, IMAGE), rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(by_config(section), process_image(described, IMAGE), rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,6 @@ def test_what_is_not_done_is_named(steps: list[tuple[str, dict[str, Any]]], reas
 
 
 def test_code_of_a_package_is_named_and_not_run() -> None:
-    described = Tensor(name="raw", axes=(), steps=(Step(name="custom", code="steps.py"),))
+    described = DescribedTensor(name="raw", axes=(), steps=(ProcessingStep(name="custom", code="steps.py"),))
     with pytest.raises(StepError, match=r"custom is code of the package \(steps\.py\)"):
         input_keys(described)

@@ -11,7 +11,7 @@ import torch
 from pipeline.config import ModelConfig
 from pipeline.errors import BandsError, ModelError
 from pipeline.models import load
-from pipeline.models.bioimage.description import Description
+from pipeline.models.bioimage.description import ModelDescription
 from pipeline.models.bioimage.read import read_description
 from pipeline.models.bioimage.tensors import image_input, scores_output
 from tests.models.bioimage import packages
@@ -19,7 +19,7 @@ from tests.models.bioimage import packages
 CPU = torch.device("cpu")
 
 
-def described(path: Path) -> Description:
+def described(path: Path) -> ModelDescription:
     description = read_description(path)
     assert description is not None
     return description

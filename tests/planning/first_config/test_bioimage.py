@@ -40,9 +40,7 @@ def test_a_description_without_steps_takes_pixels_as_they_are_and_nothing_is_gue
 def test_the_code_of_a_network_is_to_be_named(folder: Path) -> None:
     package(folder / "a", weights=("pytorch_state_dict",))
     made, config = written(folder, "a")
-    assert made.todo[0].startswith(
-        "model.factory: net.py:make builds the network; name it by --factory if you trust it"
-    )
+    assert made.todo[0].startswith("model.factory, which builds the network and is executed: net.py:make; name it by")
     assert config.model.input is None
     with pytest.raises(ModelError, match=r"--factory is net\.py:make, but .* has no weights of pytorch_state_dict"):
         suggest(package(folder / "b"), str(folder / "scene.tif"), folder, "net.py:make")
