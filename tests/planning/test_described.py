@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.config import ModelConfig
+from pipeline.config import ModelConfig, NormaliseConfig
 from pipeline.config.load import config_of
 from pipeline.errors import ModelError, StoreError
 from pipeline.planning.described import with_description
 from pipeline.planning.job import Job
+from pipeline.planning.normalisation import numbers_known
+from pipeline.planning.normalise_text import NORMALISE_KEY
 from pipeline.planning.plan_rows import plan_rows
 from pipeline.planning.prepare import prepare_job
 from pipeline.running.execute import execute
@@ -184,3 +186,11 @@ def test_a_run_is_that_of_the_network_by_itself_and_does_not_go_on_with_another_
         job(tmp_path, folder)
     with pytest.raises(StoreError, match=r"model\.kind was onnx and is now torchscript"):
         job(tmp_path, folder, kind="torchscript", input={"mean": [0.4, 0.5, 0.6]})
+
+
+def test_numbers_of_a_store_hold_for_the_same_eps_alone() -> None:
+    record = {"method": "standardise", "over": "raster", "channels": "each", "clip": False, "resolution": "full"}
+    plain, added = NormaliseConfig(method="standardise"), NormaliseConfig(method="standardise", eps=1e-6)
+    for stored, matching in ((record, plain), ({**record, "eps": 1e-6}, added)):
+        fitting = [one for one in (plain, added) if numbers_known(one, {NORMALISE_KEY: stored})]
+        assert fitting == [matching]

@@ -14,6 +14,7 @@ from pipeline.models import load
 from pipeline.models.bioimage.description import ModelDescription
 from pipeline.models.bioimage.read import read_description
 from pipeline.models.bioimage.tensors import image_input, scores_output
+from pipeline.models.bioimage.weights import with_weights_file
 from tests.models.bioimage import packages
 
 CPU = torch.device("cpu")
@@ -148,3 +149,16 @@ def test_the_first_output_that_is_an_image_counts_or_the_one_that_is_named(tmp_p
         assert tensor is not None
         assert (tensor.name, chosen) == expected
     assert scores_output(description, "elsewhere") == (None, "elsewhere")
+
+
+def test_weights_beside_an_onnx_file_are_unpacked_and_compared_too(tmp_path: Path) -> None:
+    folder = packages.package(tmp_path / "a")
+    (folder / "weights.onnx.data").write_bytes(b"content")
+    beside = packages.entry(folder, "weights.onnx.data")
+    changed(folder, "weights", "onnx", "external_data", to=beside)
+    with_weights = with_weights_file(ModelConfig(path=packages.zipped(folder), kind="onnx"), 3)
+    assert with_weights.path is not None
+    assert (with_weights.path.parent / "weights.onnx.data").read_bytes() == b"content"
+    (folder / "weights.onnx.data").write_bytes(b"another")
+    with pytest.raises(ModelError, match=r"states the SHA-256 .* of weights\.onnx\.data"):
+        with_weights_file(ModelConfig(path=folder, kind="onnx"), 3)
