@@ -13,6 +13,7 @@ from pipeline.errors import ModelError
 from pipeline.models import classifier, exported, native, onnx, python, smp, torchscript
 from pipeline.models.architectures import NETWORKS
 from pipeline.models.check_bands import check_bands
+from pipeline.models.hub import model_on_this_machine
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights.file_type import check_file
 
@@ -47,7 +48,10 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     ------
     ModelError
         The file is missing, is something else, or does not fit the bands.
+    Unfinished
+        It is of a model repository, and neither in the cache nor to be had now.
     """
+    model = model_on_this_machine(model)
     assert model.kind is not None, "the kind is resolved before a network is loaded"
     if model.path is None and model.kind not in FACTORIES:
         raise ModelError(f"model.path is missing: kind {model.kind} needs the file that holds the network.")

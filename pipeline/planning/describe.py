@@ -53,6 +53,8 @@ def describe(job: Job) -> dict[str, Any]:
             "fold": job.fold,
             "compile": job.task.recipe.compile,
             "remarks": list(job.remarks),
+            "address": job.config.model.address,
+            "revision": list(job.revision),
         },
         "halo": {"px": tiles.halo, "exact": tiles.exact, "why": tiles.why},
         "tile": {"size": tiles.size, "core": tiles.core, **plan_values(OPTIONS, job.resolved, tile=True)},
@@ -190,6 +192,7 @@ def plan_rows(job: Job) -> list[tuple[str, str]]:
             f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}; "
             f"{_made(network)}",
         ),
+        *[("", text) for text in (network["address"], *network["revision"]) if text],
         *_area(said),
         *[("weights", note) for note in said["network"]["notes"]],
         *[("answer", remark) for remark in said["network"]["remarks"]],

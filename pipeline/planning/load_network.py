@@ -19,6 +19,7 @@ from pipeline.models import load
 from pipeline.models.loaded import Loaded
 from pipeline.planning import activation, classes, edges, finite, workers
 from pipeline.planning.classes import ResolvedModel
+from pipeline.planning.locate_network import locate_network_of_store
 from pipeline.planning.normalisation import stored_numbers, with_stretch
 from pipeline.planning.types import TilePlan
 from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
@@ -113,6 +114,7 @@ def load_network(config: Config) -> LoadedNetwork:
 
 @no_jit_reoptimisation()
 def _load_network(config: Config) -> LoadedNetwork:
+    config = locate_network_of_store(config).config
     source = open_source(config.source, config.execution.read_timeout)
     areas = open_areas(config.source, source)
     resolved = classes.resolve_model(config.model, source.bands, source.dtype)

@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.config import ModelConfig
 from pipeline.errors import PipelineError
 from pipeline.interfaces import Source
+from pipeline.models.hub import model_on_this_machine
 from pipeline.models.weights import read_model_meta
 from pipeline.planning.classes import NORMALISATION_FIELDS
 from pipeline.planning.first_config.facts import ModelFacts
@@ -21,6 +22,8 @@ def model_file_contradictions(model: ModelConfig, source: Source, tags: BandTags
     if model.path is None:
         return
     try:
+        model = model_on_this_machine(model)
+        assert model.path is not None, "a model with a path keeps one"
         facts = read_model_file(model.path)
         meta = read_model_meta(model.path) if facts.is_native else None
     except PipelineError:  # loading the network says what is wrong
