@@ -11,10 +11,15 @@ GROUPS :=
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
 TIERS := quick test nightly
-.PHONY: run clouds $(TIERS) $(TIERS:%=pytest-%) groups programs lint docs clean
+.PHONY: run slide clouds $(TIERS) $(TIERS:%=pytest-%) groups programs lint docs clean
 
 run: .venv/run.stamp
 	$(PY) -m pipeline run configs/satellite.yaml
+
+# a slide of stained tissue, and its mask with outlines for QuPath
+slide: .venv/slide.stamp
+	$(PY) -m pipeline sample slide out/sample
+	$(PY) -m pipeline run configs/slide.yaml
 
 # clouds and shadows by a real public network, on the built-in scene
 clouds: .venv/clouds.stamp
@@ -57,9 +62,13 @@ docs: .venv/docs.stamp
 	$(UV) -e .
 	touch $@
 
+.venv/slide.stamp: .venv/uv.stamp pyproject.toml constraints.txt
+	$(UV) -e ".[slides,vector]"
+	touch $@ .venv/run.stamp
+
 .venv/dev.stamp: .venv/uv.stamp pyproject.toml constraints.txt
 	$(UV) -e ".[dev,readers,dashboard]"
-	touch $@ .venv/run.stamp
+	touch $@ .venv/run.stamp .venv/slide.stamp
 
 .venv/clouds.stamp: .venv/uv.stamp pyproject.toml constraints.txt
 	$(UV) -e ".[clouds]"

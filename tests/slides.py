@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ def brought(image: np.ndarray, rows: int, cols: int) -> np.ndarray:
     return np.asarray(Image.fromarray(image).resize((cols, rows), Image.Resampling.BOX, reducing_gap=None))
 
 
-def aperio(path: Path, levels: list[np.ndarray], mpp: float | None = 0.2528, **more: Any) -> Path:
+def aperio(
+    path: Path, levels: list[np.ndarray], mpp: float | None = 0.2528, user: str = "secret-name", **more: Any
+) -> Path:
     """As Aperio's scanners write it: level 0, a thumbnail in strips, the other levels, label and macro."""
     height, width = levels[0].shape[:2]
     tiled: dict[str, Any] = {"tile": (TILE, TILE), "compression": "jpeg", "compressionargs": {"level": 95}, **more}
@@ -47,7 +50,7 @@ def aperio(path: Path, levels: list[np.ndarray], mpp: float | None = 0.2528, **m
     size = "" if mpp is None else f"|MPP = {mpp}"
     with tifffile.TiffWriter(path) as file:
         for image, how, name in pages:
-            text = f"Aperio Image Library v12\r\n{width}x{height}{name}|AppMag = 40{size}|User = secret-name"
+            text = f"Aperio Image Library v12\r\n{width}x{height}{name}|AppMag = 40{size}|User = {user}"
             file.write(image, photometric="rgb", metadata=None, description=text, **how)
     return path
 
@@ -58,6 +61,17 @@ def pyramid(path: Path, levels: list[np.ndarray], **more: Any) -> Path:
     with tifffile.TiffWriter(path) as file:
         for k, level in enumerate(levels):
             file.write(level, subfiletype=int(k > 0), **how)
+    return path
+
+
+def ome(path: Path, levels: list[np.ndarray], mpp: float = 0.5) -> Path:
+    """An OME-TIFF: its levels are SubIFDs of the first, its size stands in XML."""
+    how: dict[str, Any] = {"tile": (TILE, TILE), "photometric": "rgb", "compression": "zlib"}
+    sizes = {f"PhysicalSize{axis}{end}": value for axis in "XY" for end, value in (("", mpp), ("Unit", "µm"))}
+    with tifffile.TiffWriter(path, ome=True) as file:
+        file.write(levels[0], subifds=len(levels) - 1, metadata={"axes": "YXS", **sizes}, **how)
+        for level in levels[1:]:
+            file.write(level, subfiletype=1, metadata=None, **how)
     return path
 
 
@@ -74,39 +88,84 @@ def _shares(length: int, step: float, count: int) -> np.ndarray:
     return shares / shares.sum(1, keepdims=True)
 
 
-def dicom(folder: Path, levels: list[np.ndarray], mpp: float = 0.5) -> Path:
-    """A series of VL Whole Slide Microscopy Image Storage, an instance for each level, of uncompressed tiles."""
-    import pydicom
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+def dicom(folder: Path, levels: list[np.ndarray], mpp: float = 0.5, user: str = "secret-name", stem: str = "") -> Path:
+    """A series of VL Whole Slide Microscopy Image Storage, a file for each level and the label, of plain tiles."""
+    from pydicom.uid import generate_uid
 
-    series, study, frame = generate_uid(), generate_uid(), generate_uid()
+    ids = {f"{name}InstanceUID": generate_uid() for name in ("Series", "Study")}
+    shared = {
+        **ids,
+        "FrameOfReferenceUID": generate_uid(),
+        "PatientName": user,
+        "PatientID": user,
+        "StudyDescription": user,
+    }
+    rows, cols = levels[0].shape[:2]
     for k, level in enumerate(levels):
-        rows, cols = level.shape[:2]
-        down, across = -(-rows // TILE), -(-cols // TILE)
-        padded = np.pad(level, ((0, down * TILE - rows), (0, across * TILE - cols), (0, 0)))
-        tiles = padded.reshape(down, TILE, across, TILE, 3).swapaxes(1, 2)
-        meta = FileMetaDataset()
-        meta.MediaStorageSOPClassUID = pydicom.uid.VLWholeSlideMicroscopyImageStorage
-        meta.MediaStorageSOPInstanceUID = generate_uid()
-        meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        image = Dataset()
-        image.file_meta = meta
-        image.SOPClassUID, image.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-        image.SeriesInstanceUID, image.StudyInstanceUID, image.FrameOfReferenceUID = series, study, frame
-        image.Modality, image.PatientName, image.PatientID = "SM", "secret-name", "secret-number"
-        image.ImageType = ["ORIGINAL" if k == 0 else "DERIVED", "PRIMARY", "VOLUME", "NONE" if k == 0 else "RESAMPLED"]
-        image.Rows = image.Columns = TILE
-        image.TotalPixelMatrixRows, image.TotalPixelMatrixColumns = rows, cols
-        image.NumberOfFrames, image.DimensionOrganizationType = down * across, "TILED_FULL"
-        image.SamplesPerPixel, image.PhotometricInterpretation, image.PlanarConfiguration = 3, "RGB", 0
-        image.BitsAllocated = image.BitsStored = 8
-        image.HighBit, image.PixelRepresentation = 7, 0
-        measures = Dataset()
-        measures.PixelSpacing = [mpp * levels[0].shape[0] / rows / 1000, mpp * levels[0].shape[1] / cols / 1000]
-        groups = Dataset()
-        groups.PixelMeasuresSequence = [measures]
-        image.SharedFunctionalGroupsSequence = [groups]
-        image.PixelData = np.ascontiguousarray(tiles).tobytes()
-        image.save_as(folder / f"{k}.dcm", enforce_file_format=True)
-    return folder / "0.dcm"
+        flavours = (
+            ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"] if k == 0 else ["DERIVED", "PRIMARY", "VOLUME", "RESAMPLED"]
+        )
+        spacing = [mpp * rows / level.shape[0] / 1000, mpp * cols / level.shape[1] / 1000]
+        _instance(folder / f"{stem}{k}.dcm", level, flavours, spacing, shared)
+    label = np.full((TILE, TILE, 3), (255, 0, 0), np.uint8)
+    _instance(folder / f"{stem}label.dcm", label, ["ORIGINAL", "PRIMARY", "LABEL", "NONE"], [0.05, 0.05], shared)
+    return folder / f"{stem}0.dcm"
+
+
+def _instance(path: Path, image: np.ndarray, flavours: list[str], spacing: list[float], shared: dict[str, Any]) -> None:
+    """One file: its tiles in rows, those at the far edges filled up."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, VLWholeSlideMicroscopyImageStorage, generate_uid
+
+    rows, cols = image.shape[:2]
+    down, across = -(-rows // TILE), -(-cols // TILE)
+    padded = np.pad(image, ((0, down * TILE - rows), (0, across * TILE - cols), (0, 0)))
+    measures, groups, meta = Dataset(), Dataset(), FileMetaDataset()
+    measures.PixelSpacing, groups.PixelMeasuresSequence = spacing, [measures]
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = VLWholeSlideMicroscopyImageStorage, generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    document = Dataset()
+    document.file_meta = meta
+    fields = {
+        **shared,
+        "SOPClassUID": meta.MediaStorageSOPClassUID,
+        "SOPInstanceUID": meta.MediaStorageSOPInstanceUID,
+        "Modality": "SM",
+        "ImageType": flavours,
+        "Rows": TILE,
+        "Columns": TILE,
+        "TotalPixelMatrixRows": rows,
+        "TotalPixelMatrixColumns": cols,
+        "NumberOfFrames": down * across,
+        "DimensionOrganizationType": "TILED_FULL",
+        "SamplesPerPixel": 3,
+        "PhotometricInterpretation": "RGB",
+        "PlanarConfiguration": 0,
+        "BitsAllocated": 8,
+        "BitsStored": 8,
+        "HighBit": 7,
+        "PixelRepresentation": 0,
+        "SharedFunctionalGroupsSequence": [groups],
+        "PixelData": np.ascontiguousarray(padded.reshape(down, TILE, across, TILE, 3).swapaxes(1, 2)).tobytes(),
+    }
+    for name, value in fields.items():
+        setattr(document, name, value)
+    document.save_as(path, enforce_file_format=True)
+
+
+def _aperio_form(folder: Path, levels: list[np.ndarray], mpp: float) -> Path:
+    return aperio(folder / "slide.svs", levels, mpp, compression="zlib", compressionargs={"level": 6})
+
+
+def _tiled_form(folder: Path, levels: list[np.ndarray], mpp: float) -> Path:
+    per_cm = {"resolution": (1e4 / mpp, 1e4 / mpp), "resolutionunit": "CENTIMETER"}
+    return pyramid(folder / "slide.tif", levels, compression="zlib", **per_cm)
+
+
+FORMS: dict[str, Callable[[Path, list[np.ndarray], float], Path]] = {
+    "aperio": _aperio_form,
+    "tiled": _tiled_form,
+    "ome": lambda folder, levels, mpp: ome(folder / "slide.ome.tif", levels, mpp),
+    "dicom": dicom,
+}
+"""The same pixels as each form stores them; each is given a folder, levels and µm per px, and returns a path."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -13,11 +16,14 @@ from pipeline.config.load import load_config
 from pipeline.models.architectures.fcn8s import FCN8s
 from pipeline.models.weights import load_into, read_model_meta
 from pipeline.sources import samples
+from pipeline.sources.samples import glass
+from tests.privacy.commands import contents
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 SCENES = {
     "satellite": ("satellite", "sample://satellite?seed=104&size=1024", [], 0.9),
     "medical": ("ihc", "sample://ihc", ["--area", "0,320,512,192"], 0.8),
+    "slide": ("slide", "sample://slide?seed=104&size=3000", [], 0.8),
 }
 
 
@@ -54,12 +60,43 @@ def test_the_weights_at_hand_are_small_fit_their_network_and_are_of_the_config_t
 
 
 def test_what_judges_was_never_learnt_from() -> None:
-    satellite, medical = (load_config(CONFIGS / f"train_{name}.yaml").training for name in ("satellite", "medical"))
+    satellite, medical, slide = (load_config(CONFIGS / f"train_{name}.yaml").training for name in SCENES)
     assert satellite is not None
     assert medical is not None
-    default = samples.KINDS["satellite"].seed
-    assert not {scene.path for scene in satellite.scenes} & {
-        f"sample://satellite?seed={seed}&size=2048" for seed in (101, 102, 103, 104, default)
-    }
-    assert all("seed=" in scene.path for scene in satellite.scenes)
+    assert slide is not None
+    for name, training, size in (("satellite", satellite, 2048), ("slide", slide, 6000)):
+        assert not {scene.path for scene in training.scenes} & {
+            f"sample://{name}?seed={seed}&size={size}" for seed in (101, 102, 103, 104, samples.KINDS[name].seed)
+        }
+        assert all(f"sample://{name}?seed=" in str(scene.path) for scene in training.scenes)
     assert medical.scenes[0].area == [0, 0, 512, 320]
+
+
+@pytest.mark.slow
+def test_the_slide_of_the_sample_gets_classes_and_outlines_and_leaves_its_name_behind(tmp_path: Path) -> None:
+    uri, store = "sample://slide?seed=104&size=1500", tmp_path / "out" / "slide.zarr"
+    sets = [f"--set=source.path={uri}", f"--set=output.path={store}"]
+    done = CliRunner().invoke(app, ["run", str(CONFIGS / "slide.yaml"), *sets])
+    assert done.exit_code == 0, done.output
+    done = CliRunner().invoke(app, ["evaluate", str(store), "--labels", uri, "--json", str(tmp_path / "judged.json")])
+    assert done.exit_code == 0, done.output
+    assert json.loads((tmp_path / "judged.json").read_text())["mean_iou"] > 0.7
+    outlines = json.loads(next(store.parent.glob("*.geojson")).read_text())
+    names = {outline["properties"]["classification"]["name"] for outline in outlines["features"]}
+    assert {"stroma", "tumour"} <= names <= {"stroma", "gland", "tumour", "lymphocytes"}
+    corners = [point for outline in outlines["features"] for point in _points(outline["geometry"]["coordinates"])]
+    assert 700 < max(map(max, corners)) <= 1500, "pixels of level 0"
+    assert glass.INVENTED_NAME.encode() in samples.sample_raster(uri).read_bytes()
+    for file in filter(Path.is_file, tmp_path.rglob("*")):
+        assert not {b"quellmann", b"wilhelmina", glass.CASE.lower().encode()} & set(
+            re.findall(rb"[\w-]+", contents(file).lower())
+        )
+
+
+def _points(rings: list[Any]) -> Iterator[list[float]]:
+    """All corners of a polygon or of several."""
+    for ring in rings:
+        if isinstance(ring[0], list):
+            yield from _points(ring)
+        else:
+            yield ring

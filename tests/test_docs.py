@@ -25,6 +25,7 @@ from pipeline.config.load import load_config
 from pipeline.running.execute import execute, prepare_job
 from pipeline.runtime.progress import Progress
 from tests import packages, scenes, vector_files
+from tests.readers.samples import make_image
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ["mask", "confidence", "probabilities", "entropy"]
@@ -65,6 +66,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
             execute(prepare_job(load_config(path)), progress)
     mask = np.asarray(zarr.open_array(folder / "out" / "job.zarr" / "0" / "mask", mode="r")[:])
     write_heights(folder)
+    make_image(folder / "slide.zarr", scenes.read(folder / "scene.tif"))
     scenes.write(folder / "labels.tif", mask[None])
     scenes.write(folder / "binary.tif", np.where(mask == 1, 255, 0)[None].astype("uint8"))
     found = [

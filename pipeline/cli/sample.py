@@ -9,7 +9,9 @@ import typer
 
 
 def sample(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="satellite or ihc; with ?seed=3&size=2048 another one.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="satellite, ihc or slide; with ?seed=3&size=2048 another one.")
+    ],
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the raster and its labels are written.")],
 ) -> None:
     """Write a sample raster and its labels."""

@@ -144,7 +144,7 @@ MODEL_KINDS = Family(
 TAPER_KINDS = Family(("flat", "linear", "hann", "gaussian"))
 LAYER_KINDS = Family(("mask", "confidence", "probabilities", "entropy", "values"))
 EXPORT_KINDS = Family(
-    ("cog", "png", "ome-tiff", "gpkg", "geoparquet", "flatgeobuf", "geojson", "qupath", "zarr-labels")
+    ("cog", "png", "ome-tiff", "gpkg", "geoparquet", "flatgeobuf", "geojson", "qupath", "zarr-labels", "image-labels")
 )
 ENGINE_KINDS = Family((), [ENGINE_FACTS])
 

@@ -11,6 +11,7 @@ from pipeline.config.families import EXPORT_KINDS
 from pipeline.errors import ConfigError
 from pipeline.exports import places, quicklook, vrt
 from pipeline.exports.geotiff import COG
+from pipeline.exports.image_labels import IMAGE_LABELS
 from pipeline.exports.mark import is_foreign
 from pipeline.exports.ome_tiff import OME_TIFF
 from pipeline.exports.png import PNG
@@ -24,7 +25,14 @@ from pipeline.store.files import files_at
 from pipeline.store.layers import DERIVED_LAYERS, LAYERS
 from pipeline.store.spec import StoreSpec
 
-KINDS: dict[str, Form] = {"cog": COG, "png": PNG, "ome-tiff": OME_TIFF, **VECTOR_FORMS, "zarr-labels": ZARR_LABELS}
+KINDS: dict[str, Form] = {
+    "cog": COG,
+    "png": PNG,
+    "ome-tiff": OME_TIFF,
+    **VECTOR_FORMS,
+    "zarr-labels": ZARR_LABELS,
+    "image-labels": IMAGE_LABELS,
+}
 """By their names in ``output.exports`` and ``export --to``."""
 EXPORT_KINDS.register(KINDS)
 
@@ -34,10 +42,16 @@ def requests(meta: dict[str, Any]) -> tuple[list[ExportRequest], bool]:
     wanted = meta["config"]["output"].get("exports", "auto")
     if wanted == "auto":
         return [ExportRequest(to="cog")], False
-    return [
-        ExportRequest(to=one["to"], layer=one.get("layer"), out=parse_place(one["out"]) if one.get("out") else None)
-        for one in wanted
-    ], True
+    return [_request(one) for one in wanted], True
+
+
+def _request(entry: dict[str, Any]) -> ExportRequest:
+    return ExportRequest(
+        to=entry["to"],
+        layer=entry.get("layer"),
+        out=parse_place(entry["out"]) if entry.get("out") else None,
+        options={"name": entry["name"]} if entry.get("name") else {},
+    )
 
 
 def check_exports(store: Place, spec: StoreSpec, meta: dict[str, Any]) -> None:

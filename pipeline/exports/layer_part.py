@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.geometry.grid import Grid
+from pipeline.geometry.grid import Grid, Transform
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
 from pipeline.locations import Place
@@ -48,16 +48,15 @@ class LayerPart:
     @cached_property
     def grid(self) -> Grid:
         """The georeference of the part, at full resolution."""
-        a, b, c, d, e, f = self.spec.grid.transform
         row, col = self.window.row, self.window.col
-        corner = (a * col + b * row + c, d * col + e * row + f)
         return Grid(
             height=self.window.height,
             width=self.window.width,
-            transform=(a, b, corner[0], d, e, corner[1]),
+            transform=moved(self.spec.grid.transform, row, col),
             wkt=self.spec.grid.wkt,
             code=self.spec.grid.code,
             unit=self.spec.grid.unit,
+            image_px=moved(self.spec.grid.image_px, row, col),
         )
 
     @cached_property
@@ -102,6 +101,12 @@ class LayerPart:
 @lru_cache(maxsize=64)
 def _committed_in(store: Place, level: int, row: int) -> frozenset[int]:
     return frozenset(col for _, col in Ledger(store, level).committed_in(row))
+
+
+def moved(transform: Transform, row: int, col: int) -> Transform:
+    """The transform of a part that begins at a row and a column."""
+    a, b, c, d, e, f = transform
+    return (a, b, a * col + b * row + c, d, e, d * col + e * row + f)
 
 
 def exported_part(store: Place, spec: StoreSpec, meta: dict[str, Any], name: str) -> LayerPart:

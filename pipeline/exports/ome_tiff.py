@@ -17,7 +17,9 @@ from pipeline.exports.write import Form
 from pipeline.geometry.span import cut
 from pipeline.geometry.window import Window
 from pipeline.store.layers import CLASS_LAYERS
+from pipeline.store.metadata import first_centre
 
+UM_PER_CM = 10_000
 _BIG_BYTES = 2**31
 """Pixels of a file that is no BigTIFF, bytes at the most."""
 
@@ -39,6 +41,7 @@ def _write(task: ExportTask, file: Path) -> None:
                 tile=(TILE, TILE),
                 compression="zlib",
                 **_photometric(task),
+                **_resolution(part, level),
                 **own,
             )
 
@@ -46,14 +49,34 @@ def _write(task: ExportTask, file: Path) -> None:
 def _metadata(task: ExportTask) -> dict[str, Any]:
     """Names of the channels, and the size of a pixel where it is known in micrometres."""
     spec = task.spec
-    metadata: dict[str, Any] = {"axes": "CYX", "Channel": {"Name": _channel_names(task)}, "Creator": "wholecloth"}
+    channels = {"Name": _channel_names(task)}
+    metadata: dict[str, Any] = {"axes": "CYX", "Name": task.store.stem, "Channel": channels, "Creator": "wholecloth"}
     # without it, two writes of one store would differ
     metadata["UUID"] = str(uuid.uuid5(uuid.NAMESPACE_URL, str(task.mark)))
     if spec.grid.unit == "um":
         height, width = spec.grid.pixel_size
         units = {"PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
-        metadata |= {"PhysicalSizeX": width, "PhysicalSizeY": height, **units}
+        metadata |= {"PhysicalSizeX": width, "PhysicalSizeY": height, **units, "Plane": _positions(task)}
     return metadata
+
+
+def _positions(task: ExportTask) -> dict[str, list[Any]]:
+    """Where each plane lies: the centre of its first pixel from that of the image's, as OME counts."""
+    planes, (y, x) = task.part.planes, first_centre(task.part.grid)
+    return {
+        "PositionX": [x] * planes,
+        "PositionXUnit": ["µm"] * planes,
+        "PositionY": [y] * planes,
+        "PositionYUnit": ["µm"] * planes,
+    }
+
+
+def _resolution(part: LayerPart, level: int) -> dict[str, Any]:
+    """Pixels per cm of a level where they are known, for readers of TIFF that know no OME."""
+    if part.spec.grid.unit != "um":
+        return {}
+    height, width = part.grid.level(level).pixel_size
+    return {"resolution": (UM_PER_CM / width, UM_PER_CM / height), "resolutionunit": "CENTIMETER"}
 
 
 def _channel_names(task: ExportTask) -> list[str]:

@@ -31,16 +31,17 @@ def _no_file(task: ExportTask, file: Path) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoreGroup:
-    """A form that is a group inside the store, not a file beside it."""
+class GroupForm:
+    """A form that is a group of Zarr, not a file beside the store."""
 
-    key: str
-    """Of the group, below the store."""
+    place: Callable[[ExportTask], Place]
+    """Of the group."""
     write: Callable[[ExportTask, bool, bool], None]
-    """Writes it under the lease of the store; told whether one that is current is left unread, and whether all of it is
-    made anew."""
-    require_own: Callable[[Place], None]
-    """Raises ConfigError where somebody else's group has the place in a store."""
+    """Writes it; told whether one that is current is left unread, and whether all of it is made anew."""
+    require_own: Callable[[ExportTask], None]
+    """Raises ConfigError where somebody else's group has the place."""
+    is_inside: bool
+    """Whether it lies in the store, so that its writer holds the lease of the store."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,21 +58,21 @@ class Form:
     """Small files beside it, by what is put behind its name, or in the place of its ending where that has no dot."""
     check: Callable[[ExportTask], None] = lambda task: None
     """Raises ConfigError where the form cannot hold the layer."""
-    group: StoreGroup | None = None
-    """Where the export lies inside the store."""
+    group: GroupForm | None = None
+    """Where the export is a group of Zarr."""
 
 
 def place_of(task: ExportTask, form: Form) -> Place:
     """Where the export of a task lies, unless it has to step aside."""
     if form.group is not None:
-        return task.store / form.group.key
+        return form.group.place(task)
     return task.request.out or places.default_place(task.store, form.ending, task.layer if form.has_layer else None)
 
 
 def refuse_foreign(task: ExportTask, form: Form, place: Place) -> None:
     """Raise ConfigError where something stands in the place of an export that was not written for its store."""
     if form.group is not None:
-        form.group.require_own(task.store)
+        form.group.require_own(task)
     else:
         places.require_replaceable(place, task.store)
 
@@ -88,7 +89,7 @@ def write_export(task: ExportTask, form: Form, place: Place, keep: bool = False,
     keep
         Leave a file that says of itself all that the task's mark says.
     anew
-        Go on with nothing that an earlier export has begun inside the store.
+        Go on with nothing that an earlier export has begun.
 
     Returns
     -------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.errors import ConfigError
 from pipeline.exports.objects import object_choice
 from pipeline.exports.task import ExportTask
-from pipeline.exports.write import Form, StoreGroup
+from pipeline.exports.write import Form, GroupForm
 from pipeline.locations import Place
 from pipeline.store.instances import INSTANCES_GROUP, is_foreign_label
 from pipeline.store.lifecycle import is_mask_store
@@ -24,12 +24,21 @@ def _check(task: ExportTask) -> None:
             f"zarr-labels was given the file {task.request.out}, and lies inside its store, as {INSTANCES_GROUP}. "
             f"Leave the file out."
         )
-    if "simplify" in task.request.options:
-        raise ConfigError("--simplify thins polygons, and zarr-labels has none. Leave it out, or export --to gpkg.")
+    for option, does in (("simplify", "thins"), ("max_vertices", "cuts")):
+        if option in task.request.options:
+            raise ConfigError(
+                f"--{option.replace('_', '-')} {does} polygons, and zarr-labels has none. Leave it out, or export "
+                f"--to gpkg."
+            )
     object_choice(task)
 
 
-def _require_own(store: Place) -> None:
+def _place(task: ExportTask) -> Place:
+    return task.store / INSTANCES_GROUP
+
+
+def _require_own(task: ExportTask) -> None:
+    store = task.store
     if is_mask_store(store) and is_foreign_label(store):
         raise ConfigError(
             f"{store / INSTANCES_GROUP} exists, was not written by an export, and was left as it is. Move it away, "
@@ -37,4 +46,4 @@ def _require_own(store: Place) -> None:
         )
 
 
-ZARR_LABELS = Form(check=_check, group=StoreGroup(key=INSTANCES_GROUP, write=_write, require_own=_require_own))
+ZARR_LABELS = Form(check=_check, group=GroupForm(place=_place, write=_write, require_own=_require_own, is_inside=True))

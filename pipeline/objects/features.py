@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pipeline.errors import PlanError
 from pipeline.geometry.areas import PixelAreas, pixel_areas
 from pipeline.geometry.grid import Grid, Transform
+from pipeline.objects.capping import Outline, capped
 from pipeline.objects.choice import ObjectChoice
 from pipeline.objects.columns import Columns, ConfidenceOf, Int64s, Measures
 from pipeline.objects.corners import STRAIGHT
@@ -40,6 +41,8 @@ class FeatureOptions(ObjectChoice):
 
     simplify: float | None = None
     """Arcs lose points that span triangles of up to its square, px; None for none."""
+    max_vertices: int | None = None
+    """Objects of more are cut into pieces of as many at most; None for none."""
     vertex_limit: int = VERTEX_LIMIT
     ring_vertices: float = 0.0
     """Vertices that take as much memory as a ring does beside its vertices."""
@@ -59,13 +62,16 @@ class FeatureFields:
     has_confidence: bool
     multi: bool
     """Whether geometries are MultiPolygons."""
+    is_capped: bool = False
+    """Whether objects of many vertices come in pieces, so that a feature is one of several of its object."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the attributes, in order."""
         confidence = ("confidence",) if self.has_confidence else ()
         area, perimeter = f"area_{self.area_unit}", f"perimeter_{self.length_unit}"
-        return ("id", "class", "code", area, "area_method", perimeter, *confidence, "centroid_x", "centroid_y")
+        pieces = ("part", "parts") if self.is_capped else ()
+        return ("id", "class", "code", area, "area_method", perimeter, *confidence, "centroid_x", "centroid_y", *pieces)
 
     @property
     def transform(self) -> Transform:
@@ -131,6 +137,8 @@ class Features:
     scratch: Path
     simplify: float | None = None
     """px."""
+    max_vertices: int | None = None
+    """Of a feature."""
 
     def __len__(self) -> int:
         return int(np.count_nonzero(self.outlines.counts))
@@ -151,7 +159,8 @@ class Features:
         simplification = simplification or self.simplification()
         removed = None if simplification is None else simplification.removed
         # a loop would keep a batch alive while its features are written
-        return map(self._batch, outline_batches(self.outlines, self._last_rows, self.scratch, removed))
+        batches = map(self._batch, outline_batches(self.outlines, self._last_rows, self.scratch, removed))
+        return batches if self.max_vertices is None else map(self._capped, batches)
 
     def simplification(self) -> Simplification | None:
         """Find which points go, and count the arcs that stay as they are; None where nothing is simplified."""
@@ -180,6 +189,17 @@ class Features:
             cols=cols,
         )
 
+    def _capped(self, batch: FeatureBatch) -> FeatureBatch:
+        assert self.max_vertices is not None
+        names = ("cols", "rows", "ring_sizes", "polygon_rings", "object_polygons")
+        pieces = capped(Outline(**{name: getattr(batch, name) for name in names}), self.max_vertices)
+        attributes = {name: values[pieces.objects] for name, values in batch.attributes.items()}
+        return replace(
+            batch,
+            attributes={**attributes, "part": pieces.part, "parts": pieces.parts},
+            **{name: getattr(pieces, name) for name in names},
+        )
+
     def _attributes(self, table: Columns, perimeters: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[Any]]:
         objects, fields = self.found.objects, self.fields
         a, b, c, d, e, f = fields.transform
@@ -197,7 +217,7 @@ class Features:
         }
         if fields.has_confidence:
             values["confidence"] = table["confidence"] / (255 * table["pixels"])
-        return {name: values[name] for name in fields.names}
+        return {name: values[name] for name in fields.names if name in values}
 
 
 def find_features(
@@ -254,8 +274,16 @@ def find_features(
         length_unit=length_unit(grid),
         has_confidence=confidence_of is not None,
         multi=options.connectivity == 8,
+        is_capped=options.max_vertices is not None,
     )
-    features = Features(fields=fields, found=found, outlines=outlines, scratch=scratch, simplify=options.simplify)
+    features = Features(
+        fields=fields,
+        found=found,
+        outlines=outlines,
+        scratch=scratch,
+        simplify=options.simplify,
+        max_vertices=options.max_vertices,
+    )
     _check_vertices(features, options)
     return features
 
@@ -283,6 +311,8 @@ def _check_vertices(features: Features, options: FeatureOptions) -> None:
     code = int(row["code"][0])
     name = next((each.name for each in features.fields.classes if each.code == code), str(code))
     simpler = "" if options.simplify is None else "leave --simplify out, which takes half of that, "
+    if options.max_vertices is not None:
+        simpler = "leave --max-vertices out, which takes most of that, "
     raise PlanError(
         f"The object {row['first'][0] + 1} of class {name} has {outlines.counts[largest]:,} vertices in "
         f"{outlines.rings[largest]:,} rings around its {row['pixels'][0]:,} px, and takes {times:.1f} times what "

@@ -36,6 +36,7 @@ OPTIONAL_REMOTE_KEYS = {
     "source.size",
     "source.modified",
     "source.chunks",
+    "source.level_0_px",
     "model.key",
     "model.tensors",
     "model.code",
@@ -154,14 +155,14 @@ def same(key: str, then: object, now: object) -> bool:
     """Whether a key has the value that it had.
 
     Earlier releases counted pixels where the tags of a microscope's file, or coordinates without a CRS, say more of the
-    place: no pixel changed by that.
+    place, and took no origin from an OME-Zarr: no pixel changed by that.
     """
     if (
         key == "source.grid"
         and isinstance(then, Mapping)
         and isinstance(now, Mapping)
-        and unplaced(then)
         and now.get("crs") is None
+        and (unplaced(then) or (now.get("unit") == "um" and moved_from_corner(then, now)))
     ):
         return all(then.get(name) == now.get(name) for name in ("height", "width"))
     return then == now
@@ -170,6 +171,12 @@ def same(key: str, then: object, now: object) -> bool:
 def unplaced(grid: Mapping[str, Any]) -> bool:
     """Whether a grid of a fingerprint counts nothing but pixels."""
     return grid.get("unit") == "px" and grid.get("transform") == list(Grid(height=1, width=1).transform)
+
+
+def moved_from_corner(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether a grid of a fingerprint counts from its own corner, and is another one with an origin for the rest."""
+    without_origin = [0.0 if place in (2, 5) else number for place, number in enumerate(now.get("transform") or ())]
+    return then.get("transform") == without_origin and then.get("unit") == now.get("unit")
 
 
 def input_identity(source: Source, areas: SourceAreas, network: Network, redact: bool = False) -> Fingerprint:

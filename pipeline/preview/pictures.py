@@ -18,7 +18,7 @@ from pipeline.preview.choose_window import MAX_DECODED
 from pipeline.preview.one_pass import WindowPixels
 from pipeline.runtime.transfer.base import Arrays
 from pipeline.sources.band_tags import BandTags
-from pipeline.sources.lattice import overview_lattice, pixel_lattice
+from pipeline.sources.lattice import level_lattice, overview_lattice, pixel_lattice
 from pipeline.store.spec import ClassRow
 from pipeline.store.values import ValuesSpec
 
@@ -82,7 +82,7 @@ def raster_image(source: Source, tags: BandTags, side: int) -> Colors | None:
     """All of a raster, (rows, cols, 3), of about so many px; None where that takes long to read."""
     grid, bands = source.grid, _shown_bands(tags, source.bands)
     step = max(max(grid.height, grid.width) // side, 1)
-    lattice = overview_lattice(source, bands, step)
+    lattice = overview_lattice(source, bands, step) or level_lattice(source, bands, step, MAX_DECODED)
     if lattice is None and grid.height * grid.width * source.bands * source.dtype.itemsize <= MAX_DECODED:
         lattice = pixel_lattice(source, bands, step)
     if lattice is None:

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.errors import StoreError
+from pipeline.exports.vectors.forms import VECTOR_FORMS
 from pipeline.locations import Place, Remote
+from pipeline.quality.stats.denominator import usual_denominator
+from pipeline.quality.stats.rows import StatsRow
 from pipeline.quality.stats.stats import store_stats
-from pipeline.store.lifecycle import open_layer
-from pipeline.store.reader import open_store
+from pipeline.store.instances import published_instances
+from pipeline.store.lifecycle import open_layer, read_store_meta
+from pipeline.store.reader import StoreLevel, open_store
 from pipeline.store.spec import StoreSpec
 
 MAX_COUNTED = 2**30
@@ -21,6 +26,9 @@ BINS = 32
 """Bars of a histogram."""
 SAMPLED = 2**24
 """Pixels of the confidence that are looked at, about."""
+OBJECT_FORMS = frozenset({*VECTOR_FORMS, "zarr-labels"})
+"""Exports for which objects are found, so that their number is worth its time."""
+_OF = {"valid": "with a class", "tissue": "of tissue"}
 _UNITS = {
     "m2": ((1e6, "km²"), (1e4, "ha"), (0.0, "m²")),
     "um2": ((1e6, "mm²"), (0.0, "µm²")),
@@ -38,7 +46,9 @@ class ClassBar:
     area: str
     """With its unit."""
     share: float
-    """Of the pixels with a class, from 0 to 1."""
+    """Of the pixels of the denominator, from 0 to 1."""
+    objects: str = ""
+    """How many there are, and on slides how many per mm²; empty where nothing asks for objects."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +57,11 @@ class ClassAreas:
 
     bars: Sequence[ClassBar]
     pixels: int
-    """With a class."""
+    """Of the denominator."""
     area: str
     """Of these."""
+    of: str
+    """What the denominator is."""
     level: int
     """Where they were counted: 0, or an overview."""
 
@@ -63,7 +75,7 @@ def class_areas(store: Place, spec: StoreSpec) -> ClassAreas | None:
     level = next((k for k, size in enumerate(sizes) if size <= bound), None)
     if level is None:
         return None
-    rows = store_stats(open_store(store, level, "cleaned" if "cleaned" in spec.layers else "mask"))
+    rows = _rows(open_store(store, level, "cleaned" if "cleaned" in spec.layers else "mask"))
     colors = {row.code: row.color for row in spec.classes}
     bars = [
         ClassBar(
@@ -72,11 +84,35 @@ def class_areas(store: Place, spec: StoreSpec) -> ClassAreas | None:
             pixels=int(row.pixels) * 4**level,
             area=area_text(row.area, row.unit),
             share=row.share or 0.0,
+            objects=_objects_text(row),
         )
         for row in rows
+        if row.code in colors
     ]
-    total = area_text(sum(row.area for row in rows), rows[0].unit)
-    return ClassAreas(bars=bars, pixels=sum(bar.pixels for bar in bars), area=total, level=level)
+    total, pixels = area_text(sum(row.area for row in rows), rows[0].unit), sum(int(row.pixels) for row in rows)
+    return ClassAreas(bars=bars, pixels=pixels * 4**level, area=total, of=_OF[rows[0].of], level=level)
+
+
+def _rows(store: StoreLevel) -> Sequence[StatsRow]:
+    """Of tissue where the store tells what that is; objects are counted where the job writes some."""
+    objects = store.level == 0 and _writes_objects(store)
+    try:
+        return store_stats(store, of=usual_denominator(store), objects=objects)
+    except StoreError:  # the file of its tissue is gone
+        return store_stats(store, objects=objects)
+
+
+def _writes_objects(store: StoreLevel) -> bool:
+    exports = read_store_meta(store.path).get("config", {}).get("output", {}).get("exports")
+    forms = {entry.get("to") for entry in exports} if isinstance(exports, list) else set()
+    return bool(forms & OBJECT_FORMS) or published_instances(store.path) is not None
+
+
+def _objects_text(row: StatsRow) -> str:
+    if row.objects is None:
+        return ""
+    per_mm2 = f", {row.density * 1e6:,.3g} per mm²" if row.unit == "um2" and row.density is not None else ""
+    return f"{row.objects:,} objects{per_mm2}"
 
 
 def area_text(area: float, unit: str) -> str:

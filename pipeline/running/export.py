@@ -65,7 +65,8 @@ def export_store(path: Place, request: ExportRequest, overwrite: bool, say: Call
 
 def _lease_of(task: ExportTask) -> AbstractContextManager[object]:
     """The lease of the store, where the export lies inside of it."""
-    is_inside = KINDS[task.request.to].group is not None
+    group = KINDS[task.request.to].group
+    is_inside = group is not None and group.is_inside
     return acquire(task.store, None, f"export --to {task.request.to}", task.say) if is_inside else nullcontext()
 
 

@@ -1,7 +1,7 @@
 """All of a raster at low resolution, whatever its kind.
 
-An overview of the file is read where it has one of use. Else all of the raster is read once, window by window, and each
-cell is the mean of the valid pixels of a square, so that the windows change nothing::
+An overview of the file is read where it has one of use, and of a slide a level. Else all of the raster is read once,
+window by window, and each cell is the mean of the valid pixels of a square, so that the windows change nothing::
 
     |--|--|--|--|--|--|--|--|      squares of `step` px
     |wwwwwwwwwww|wwwwwwwwwww|      windows: whole squares
@@ -9,6 +9,7 @@ cell is the mean of the valid pixels of a square, so that the windows change not
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +23,9 @@ from pipeline.geometry.window import Window
 from pipeline.interfaces import Source
 from pipeline.runtime.resources import MIB, cores
 from pipeline.sources.gdal.colours import AS_STORED
-from pipeline.sources.overview import raster_of, read_overview
+from pipeline.sources.overview import raster_of, read_overview, without_wrappers
+from pipeline.sources.slide_files.coarse_slide import coarse_slide
+from pipeline.sources.slide_files.slide_source import SlideSource
 
 LatticeValues = npt.NDArray[np.float32]
 _Bools = npt.NDArray[np.bool_]
@@ -51,7 +54,7 @@ class Lattice:
 
 
 def read_lattice(source: Source, bands: tuple[int, ...], step: int) -> Lattice:
-    """Reduce a raster: by an overview of its file, else by its pixels.
+    """Reduce a raster: by an overview of its file or a level of its slide, else by its pixels.
 
     Parameters
     ----------
@@ -67,7 +70,11 @@ def read_lattice(source: Source, bands: tuple[int, ...], step: int) -> Lattice:
     SourceError
         A part of it cannot be read.
     """
-    return overview_lattice(source, bands, step) or pixel_lattice(source, bands, step)
+    return (
+        overview_lattice(source, bands, step)
+        or level_lattice(source, bands, step)
+        or pixel_lattice(source, bands, step)
+    )
 
 
 def overview_lattice(source: Source, bands: tuple[int, ...], step: int) -> Lattice | None:
@@ -90,6 +97,33 @@ def overview_lattice(source: Source, bands: tuple[int, ...], step: int) -> Latti
     )
 
 
+def level_lattice(source: Source, bands: tuple[int, ...], step: int, max_bytes: float = float("inf")) -> Lattice | None:
+    """From a coarser level of a slide; None of other sources, and where there is none of so many bytes at most.
+
+    Raises SourceError where it cannot be read.
+    """
+    slide = without_wrappers(source)
+    if not isinstance(slide, SlideSource):
+        return None
+    try:
+        coarse = coarse_slide(slide, step)
+    except ReadError as error:
+        raise _unreadable_error(error) from error
+    if coarse is None or math.prod(coarse.source.level.shape) * source.bands * source.dtype.itemsize > max_bytes:
+        return None
+    lattice, level = pixel_lattice(coarse.source, bands, coarse.side), coarse.source.level
+    # a level may leave out the last pixels of the slide, which its last pixels stand for
+    rows, cols = (-(-length // step) for length in (source.grid.height, source.grid.width))
+    missing = (0, max(rows - len(lattice.valid), 0)), (0, max(cols - lattice.valid.shape[1], 0))
+    return Lattice(
+        data=np.pad(lattice.data, ((0, 0), *missing), mode="edge"),
+        valid=np.pad(lattice.valid, missing, mode="edge"),
+        step=step,
+        scale=(1 / step, 1 / step),
+        origin=f"the slide's level {level.index}, {level.cols.scale:.5g} px of level 0 per px",
+    )
+
+
 def pixel_lattice(source: Source, bands: tuple[int, ...], step: int) -> Lattice:
     """From the means of squares of so many px. Raises SourceError."""
     height, width = -(-source.grid.height // step), -(-source.grid.width // step)
@@ -105,11 +139,13 @@ def pixel_lattice(source: Source, bands: tuple[int, ...], step: int) -> Lattice:
             for _ in threads.map(reduce, cell_windows(source, step)):
                 pass
     except ReadError as error:
-        raise SourceError(
-            f"The raster cannot be read at low resolution: {str(error).rstrip('.')}. Mend the file."
-        ) from error
+        raise _unreadable_error(error) from error
     origin = f"means of {step} × {step} px"
     return Lattice(data=data, valid=valid, step=step, scale=(1 / step, 1 / step), origin=origin)
+
+
+def _unreadable_error(error: ReadError) -> SourceError:
+    return SourceError(f"The raster cannot be read at low resolution: {str(error).rstrip('.')}. Mend the file.")
 
 
 def cell_windows(source: Source, step: int) -> Iterator[Window]:

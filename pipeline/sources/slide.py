@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy.typing as npt
 
 from pipeline.config import SourceConfig
-from pipeline.errors import SourceError
-from pipeline.geometry.window import Window
+from pipeline.errors import ReadError, SourceError
+from pipeline.sources.gdal.opening import without_sample
 from pipeline.sources.gdal.pixel_size import PixelSize, given_size, printed_note
-from pipeline.sources.slide_files.measured_levels import measured_level
+from pipeline.sources.slide_files.measured_levels import band_reader, measured_level
 from pipeline.sources.slide_files.opening import open_slide_file
-from pipeline.sources.slide_files.pyramid import MPP_TOLERANCE, Level, SlideFile, axes_by_size, coarsest_level
-from pipeline.sources.slide_files.region import read_region
+from pipeline.sources.slide_files.pyramid import MPP_TOLERANCE, Level, SlideFile, coarsest_level, levels_by_size
 from pipeline.sources.slide_files.sampling import sampled_at, stored_pixels
 from pipeline.sources.slide_files.slide_source import SlideSource
-from pipeline.sources.slide_files.tile_cache import TileCache
-
-PROBE_CACHE = 64 * 2**20
-"""Bytes of tiles that are held while levels are compared."""
 
 
 def open_source(config: SourceConfig, timeout: float | None = None) -> SlideSource:
@@ -44,20 +36,26 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> SlideSour
         raise SourceError(
             "source.scale_tags is true, but slides have no scale and offset. Leave source.scale_tags out."
         )
+    config = config.model_copy(update={"path": without_sample(config.file)})
     file = open_slide_file(config.file)
     try:
         return _opened(config, file)
+    except ReadError as error:
+        raise SourceError(
+            f"{str(error).rstrip('.')}. Its levels were compared with each other; give a whole copy of the slide, or "
+            f"another source.level or source.mpp."
+        ) from error
     finally:
         file.close()
 
 
 def _opened(config: SourceConfig, file: SlideFile) -> SlideSource:
-    levels = _levels(file)
+    levels = levels_by_size(file)
     size, size_notes = _size(config, file)
     channels = _channels(config, file)
     level = _level(config, file, levels, size)
     if level.index:
-        level = measured_level(_band_reader(file, levels, channels[0]), file.shapes[0], level)
+        level = measured_level(band_reader(file, levels, channels[0]), file.shapes[0], level)
     sampling = stored_pixels(level) if config.mpp is None else sampled_at(config.mpp, level, file.shapes[0], size)
     return SlideSource(
         path=config.file,
@@ -73,15 +71,6 @@ def _opened(config: SourceConfig, file: SlideFile) -> SlideSource:
         rgb=tuple(channels.index(k) for k in range(3)) if file.rgb and {0, 1, 2} <= set(channels) else (),
         notes=(*size_notes, *_level_notes(config, levels, level, size), *file.notes),
     )
-
-
-def _levels(file: SlideFile) -> list[Level]:
-    """All levels, where their sizes say that they lie."""
-    slide, levels = file.shapes[0], []
-    for index, shape in enumerate(file.shapes):
-        rows, cols = axes_by_size(slide, shape)
-        levels.append(Level(index=index, rows=rows, cols=cols, tile=file.tile_shape(index)))
-    return levels
 
 
 def _size(config: SourceConfig, file: SlideFile) -> tuple[PixelSize | None, list[str]]:
@@ -156,14 +145,3 @@ def _level_notes(config: SourceConfig, levels: Sequence[Level], level: Level, si
     method_text = f"brought to {config.mpp:g} µm per px by {config.resampling}"
     finer = f", finer than the slide's own {finest:g}: what lies between its pixels is made up"
     return [*notes, f"it is {method_text}{finer if config.mpp < finest / (1 + MPP_TOLERANCE) else ''}"]
-
-
-def _band_reader(file: SlideFile, levels: Sequence[Level], band: int) -> Any:
-    """A reader of one band of any level, for windows of which all pixels are valid."""
-    caches = [TileCache(PROBE_CACHE if level.index == 0 else 0) for level in levels]
-
-    def read(level: int, window: Window) -> npt.NDArray[Any] | None:
-        data, causes = read_region(file, levels[level], window, (band,), caches[level])
-        return data[0] if causes is None else None
-
-    return read

@@ -13,7 +13,8 @@ from zarr.codecs import ZstdCodec
 from pipeline.geometry.grid import Grid
 from pipeline.locations import Place
 from pipeline.store import metadata
-from pipeline.store.files.objects import zarr_path
+from pipeline.store.files.built_nodes import delete_node, put_nodes
+from pipeline.store.label_groups import GROUP_FILES
 from pipeline.store.layers import CLASS_LAYERS, LABEL_LAYERS, Attributes, array_key, layer_kind
 from pipeline.store.picture_spec import PictureSpec, picture_layer
 from pipeline.store.spec import StoreSpec
@@ -52,8 +53,15 @@ def write_hierarchy(path: Path, spec: StoreSpec, attributes: Attributes) -> None
 def create_layer(path: Place, spec: StoreSpec, level: int, layer: str) -> None:
     """Make the empty array of a layer in a level of a store that is there; what stands in its place is deleted."""
     folder, _, name = array_key(level, layer).rpartition("/")
-    group = zarr.open_group(zarr_path(path, folder), mode="r+", use_consolidated=False)
-    _create_layer(group, spec, spec.grid.level(level), layer, name=name, overwrite=True)
+
+    def build(empty: Path) -> None:
+        group = zarr.create_group(empty / folder, zarr_format=spec.zarr_format)
+        _create_layer(group, spec, spec.grid.level(level), layer, name=name)
+        for file in GROUP_FILES:  # that of the store stays
+            (empty / folder / file).unlink(missing_ok=True)
+
+    delete_node(path, f"{folder}/{name}")
+    put_nodes(path, build)
 
 
 def class_attributes(spec: StoreSpec) -> dict[str, Attributes]:
@@ -73,9 +81,7 @@ def layer_attributes(spec: StoreSpec, layer: str) -> Attributes:
     return {**_dimensions(spec, spec.layer(layer).dimensions), **_crs(spec), **metadata.layer(spec, layer)}
 
 
-def _create_layer(
-    group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str, name: str | None = None, overwrite: bool = False
-) -> None:
+def _create_layer(group: zarr.Group, spec: StoreSpec, grid: Grid, layer: str, name: str | None = None) -> None:
     layer_spec = spec.layer(layer)
     # whoever looks at one class or channel reads no other, and no writer holds more than one plane of a file
     class_chunk = () if layer_spec.planes is None else (1,)
@@ -90,7 +96,6 @@ def _create_layer(
         fill_value=layer_spec.fill,
         compressors=_codec(spec),
         attributes={**layer_attributes(spec, layer), **place},
-        overwrite=overwrite,
         **_names(spec, layer_spec.dimensions),
     )
 

@@ -7,36 +7,44 @@ its array says which objects its commit records belong to. Both go before anythi
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
-
-import zarr
 
 from pipeline.locations import Place
 from pipeline.store import hierarchy, metadata
 from pipeline.store.check_arrays import array_errors
 from pipeline.store.files import files_at
-from pipeline.store.files.objects import zarr_path
+from pipeline.store.files.built_nodes import put_nodes
+from pipeline.store.label_groups import (
+    LABELS,
+    has_node,
+    label_names,
+    make_group,
+    node_attributes,
+    open_node,
+    sync_nodes,
+    write_label_names,
+)
 from pipeline.store.layers import LABEL_LAYERS
 from pipeline.store.ledger import Ledger
 from pipeline.store.lifecycle import META_KEY, clear_open_arrays, read_store_meta, restate
 from pipeline.store.spec import StoreSpec
 
 INSTANCES_GROUP = LABEL_LAYERS["instances"]
-_LABELS, _NAME = INSTANCES_GROUP.split("/")
+_NAME = INSTANCES_GROUP.rpartition("/")[2]
 _NOTE = f"{INSTANCES_GROUP}/0/ledger/objects.json"
 """Holds the fingerprint of the objects that the records belong to."""
-_GROUP_FILES = ("zarr.json", ".zgroup", ".zattrs")
 
 
 def published_instances(store: Place) -> dict[str, Any] | None:
     """What a whole label image says of its objects: their ``fingerprint``, and what they were taken by; else None."""
-    document = _attributes(store, INSTANCES_GROUP).get(META_KEY)
+    document = node_attributes(store, INSTANCES_GROUP).get(META_KEY)
     return document if isinstance(document, dict) else None
 
 
 def is_foreign_label(store: Place) -> bool:
     """Whether somebody else's label image has the place."""
-    return bool(_attributes(store, INSTANCES_GROUP)) and published_instances(store) is None
+    return bool(node_attributes(store, INSTANCES_GROUP)) and published_instances(store) is None
 
 
 def recorded_instances(store: Place) -> str | None:
@@ -52,9 +60,9 @@ def hide_instances(store: Place) -> None:
     files_at(store).delete(_NOTE)
     if published_instances(store) is None:
         return
-    _write_names(store, [name for name in _names(store) if name != _NAME])
-    _group(store, INSTANCES_GROUP).attrs.put({})
-    _sync(store, (_LABELS, INSTANCES_GROUP))
+    write_label_names(store, [name for name in label_names(store) if name != _NAME])
+    open_node(store, INSTANCES_GROUP).attrs.put({})
+    sync_nodes(store, (LABELS, INSTANCES_GROUP))
     _restate_if_complete(store)
 
 
@@ -73,12 +81,13 @@ def begin_instances(store: Place, spec: StoreSpec, fingerprint: str) -> None:
         ledger = Ledger(store, level, "instances")
         for block in list(ledger.listed()):
             ledger.drop(block)
-    for folder in (_LABELS, INSTANCES_GROUP):
-        zarr.open_group(zarr_path(store, folder), mode="a", zarr_format=spec.zarr_format, use_consolidated=False)
-    _group(store, INSTANCES_GROUP).attrs.put({})
+    for folder in (LABELS, INSTANCES_GROUP):
+        if not has_node(store, folder):
+            put_nodes(store, partial(make_group, folder, spec.zarr_format))
+    open_node(store, INSTANCES_GROUP).attrs.put({})
     for level in range(spec.levels):
         hierarchy.create_layer(store, spec.instances, level, "instances")
-    _sync(store, (_LABELS, INSTANCES_GROUP, *(f"{INSTANCES_GROUP}/{level}" for level in range(spec.levels))))
+    sync_nodes(store, (LABELS, INSTANCES_GROUP, *(f"{INSTANCES_GROUP}/{level}" for level in range(spec.levels))))
     clear_open_arrays()
     files_at(store).put(_NOTE, json.dumps({"fingerprint": fingerprint}).encode())
 
@@ -98,44 +107,14 @@ def publish_instances(store: Place, spec: StoreSpec, document: dict[str, Any]) -
     document
         As `published_instances` gives it.
     """
-    _group(store, INSTANCES_GROUP).attrs.put({**metadata.label_attributes(spec.instances), META_KEY: document})
-    _sync(store, (INSTANCES_GROUP,))
-    _write_names(store, list(dict.fromkeys([*_names(store), _NAME])))
-    _sync(store, (_LABELS,))
+    open_node(store, INSTANCES_GROUP).attrs.put({**metadata.label_attributes(spec.instances), META_KEY: document})
+    sync_nodes(store, (INSTANCES_GROUP,))
+    write_label_names(store, list(dict.fromkeys([*label_names(store), _NAME])))
+    sync_nodes(store, (LABELS,))
     _restate_if_complete(store)
-
-
-def _names(store: Place) -> list[str]:
-    """Label images of the store, those of others among them."""
-    attributes = _attributes(store, _LABELS)
-    names = attributes.get("ome", attributes).get("labels", [])
-    return [str(name) for name in names]
-
-
-def _write_names(store: Place, names: list[str]) -> None:
-    group = _group(store, _LABELS)
-    others = {key: value for key, value in dict(group.attrs).items() if key not in ("ome", "labels")}
-    group.attrs.put({**others, **metadata.labels_attributes(names, group.metadata.zarr_format)})
-
-
-def _attributes(store: Place, folder: str) -> dict[str, Any]:
-    files = files_at(store)
-    if not any(files.exists(f"{folder}/{name}") for name in _GROUP_FILES[:2]):
-        return {}
-    return dict(_group(store, folder).attrs)
-
-
-def _group(store: Place, folder: str) -> zarr.Group:
-    return zarr.open_group(zarr_path(store, folder), mode="r+", use_consolidated=False)
 
 
 def _restate_if_complete(store: Place) -> None:
     meta = read_store_meta(store)
     if meta.get("complete"):
         restate(store, meta)
-
-
-def _sync(store: Place, folders: tuple[str, ...]) -> None:
-    files = files_at(store)
-    names = (*_GROUP_FILES, ".zarray")
-    files.sync(key for folder in folders for name in names if files.exists(key := f"{folder}/{name}"))

@@ -195,7 +195,7 @@ def _multiscale(spec: StoreSpec) -> dict[str, Any]:
     """The levels as OME-Zarr has them, each with the size of its pixels and the place of its first one's centre."""
     unit = _ome_unit(spec.grid)
     height, width = spec.grid.pixel_size
-    top, left = _origin(spec.grid)
+    top, left = first_centre(spec.grid)
     name = spec.main_layer
     channels = [{"name": "channel", "type": "channel"}] if spec.layer(name).planes is not None else []
     datasets = []
@@ -223,13 +223,22 @@ def _label(spec: StoreSpec) -> dict[str, Any]:
     }
 
 
-def _origin(grid: Grid) -> tuple[float, float]:
-    """(y, x) where a part of an image was cut from it, in the transform's units.
+def first_centre(grid: Grid) -> tuple[float, float]:
+    """(y, x) of the centre of the first pixel, in the transform's units.
 
-    OME's rows run down and its columns right; a grid that does not has none.
+    OME counts from the centre of the first pixel of an image in full resolution. That is half a pixel of the image from
+    its corner, and a pixel of a grid that was read below it is larger:
+
+        image   |·|·|·|·|        0 at the centre of its first pixel
+        grid    | · | · |        half the difference of both pixels
+
+    OME's rows run down and its columns right; a grid that does not has its first pixel at 0.
     """
     across, _, left, _, down, top = grid.transform
-    return (top, left) if grid.wkt is None and grid.axis_aligned and across > 0 and down > 0 else (0.0, 0.0)
+    if grid.wkt is not None or not grid.axis_aligned or across <= 0 or down <= 0:
+        return 0.0, 0.0
+    width, _, _, _, height, _ = grid.image_px
+    return top + (down - down / height) / 2, left + (across - across / width) / 2
 
 
 def _ome_unit(grid: Grid) -> dict[str, str]:

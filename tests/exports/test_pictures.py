@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from PIL import Image
 from pipeline.errors import ConfigError
 from pipeline.exports import export
 from pipeline.exports.task import ExportRequest, ExportTask
+from pipeline.geometry.grid import slide_px
 from pipeline.store import overviews
 from pipeline.store.lifecycle import create, open_layer
 from pipeline.store.spec import StoreSpec
@@ -79,8 +81,37 @@ def test_an_ome_tiff_has_the_levels_of_the_store(tmp_path: Path, layer: str, gri
         pixels = ET.fromstring(tiff.ome_metadata or "").find(".//{*}Pixels")
         assert pixels is not None
         assert (pixels.get("PhysicalSizeX") == "0.25") == (grid == "of a slide")
+        check_size(tiff, pixels, grid == "of a slide")
         names = [channel.get("Name") for channel in pixels.findall("{*}Channel")]
         assert names == ([row.name for row in spec.classes] if layer == "probabilities" else [layer])
+
+
+def check_size(tiff: tifffile.TiffFile, pixels: ET.Element, of_slide: bool) -> None:
+    """A pixel has its size in the words of OME and of TIFF, at every level."""
+    plane = pixels.find("{*}Plane")
+    if not of_slide:
+        assert plane is None
+        return
+    assert plane is not None
+    assert [plane.get(f"Position{axis}") for axis in "XY"] == ["0.0", "0.0"]
+    for k, level in enumerate(tiff.series[0].levels):
+        page = level.keyframe
+        assert page.resolution == pytest.approx((10_000 / (0.25 * 2**k),) * 2)
+        assert page.resolutionunit.name == "CENTIMETER"
+        assert page.is_tiled
+
+
+def test_an_ome_tiff_of_a_mask_below_its_slide_has_its_own_size_and_place(tmp_path: Path) -> None:
+    """A pixel of four of the slide: its centre lies one and a half of these behind that of the slide's first."""
+    slide = specs.GRIDS["of a slide"]
+    grid = replace(slide, transform=(1.0, 0.0, 4.0, 0.0, 1.0, 2.0), image_px=slide_px((4.0, 4.0), (8.0, 16.0)))
+    with tifffile.TiffFile(export(task(tmp_path, specs.spec(grid), "ome-tiff", "mask"))) as tiff:
+        pixels = ET.fromstring(tiff.ome_metadata or "").find(".//{*}Pixels")
+        assert pixels is not None
+        assert [pixels.get(f"PhysicalSize{axis}") for axis in "XY"] == ["1.0", "1.0"]
+        plane = pixels.find("{*}Plane")
+        assert plane is not None
+        assert [float(plane.get(f"Position{axis}") or "") for axis in "XY"] == [4.375, 2.375]
 
 
 VALUES = {

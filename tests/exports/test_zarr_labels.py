@@ -33,7 +33,7 @@ from pipeline.store.lifecycle import clear_open_arrays, open_layer, read_store_m
 from pipeline.store.spec import StoreSpec
 from tests import runs
 from tests.objects.test_components import reference_ids
-from tests.storage import BUCKET, Storage
+from tests.storage import BUCKET, Storage, contents
 from tests.store import specs
 
 
@@ -285,6 +285,7 @@ def test_what_it_cannot_be_is_refused_before_anything_is_written(tmp_path: Path)
 def test_it_lies_on_object_storage_as_on_disk(s3: Storage, tmp_path: Path) -> None:
     spec = specs.spec()
     remote, local = Remote(f"s3://{BUCKET}/{tmp_path.name}/a.zarr"), tmp_path / "a.zarr"
+    before = contents(Remote(f"s3://{BUCKET}"))
     for path in (remote, local):
         make(path, spec)
         export(path, connectivity=8)
@@ -292,6 +293,8 @@ def test_it_lies_on_object_storage_as_on_disk(s3: Storage, tmp_path: Path) -> No
     for key in files_at(local).list("labels"):
         assert files.get(key) == (local / key).read_bytes(), key
     assert labels_in(zarr.open_group(zarr_path(remote), mode="r", use_consolidated=True)) == ["instances"]
+    added = contents(Remote(f"s3://{BUCKET}")).keys() - before.keys()
+    assert all(f"{tmp_path.name}/a.zarr/" in key for key in added)  # no group above the store
 
 
 @pytest.mark.slow

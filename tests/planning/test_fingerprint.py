@@ -148,6 +148,18 @@ def test_a_store_that_counted_pixels_is_gone_on_with_where_more_is_known_of_the_
     assert not fingerprint.same("tile.size", 1, 2)
 
 
+def test_a_store_that_counted_from_its_corner_is_gone_on_with_where_an_origin_is_known_now() -> None:
+    now = {"height": 3, "width": 4, "transform": [0.5, 0, 2.5, 0, 0.5, 1.5], "crs": None, "unit": "um"}
+    then = {**now, "transform": [0.5, 0, 0, 0, 0.5, 0]}
+    assert fingerprint.same("source.grid", then, now)
+    assert not fingerprint.same("source.grid", now, then)
+    assert not fingerprint.same("source.grid", {**then, "transform": [0.25, 0, 0, 0, 0.25, 0]}, now)
+    assert not fingerprint.same("source.grid", {**then, "unit": "px"}, now)
+    assert fingerprint.differing({}, {"source.level_0_px": [2, 2, 0, 0]}) == []
+    place = "source.level_0_px"
+    assert fingerprint.differing({place: [2, 2, 0, 0]}, {place: [4, 4, 0, 0]}) == [place]
+
+
 def test_a_store_of_before_there_was_padding_was_not_padded() -> None:
     assert fingerprint.differing({}, {"tile.pad": "none"}) == []
     assert fingerprint.differing({}, {"tile.pad": "reflect"}) == ["tile.pad"]

@@ -53,6 +53,25 @@ def job(folder: Path, source: Path, redact: bool, **output: Any) -> Path:
     return path
 
 
+def every_command(commands: Commands, config: Path, source: Path, labels: Path, redact: bool) -> None:
+    """Each command that writes or says anything of a job, but for trainings; with `redact` those that need it are told
+    the source."""
+    work = config.parent
+    named = ("--source", source) if redact else ()
+    commands("plan", config, "--freeze", work / "plan.yaml")
+    commands("run", config, "--log-format", "json", "--profile", work / "trace.json")
+    commands("run", config)
+    commands("run", config, "--shard", "1/1", "--out", work / "shards.zarr")
+    commands("finish", work / "shards.zarr")
+    commands("verify", work / "job.zarr", "--windows", "1", *named)
+    commands("preview", config, "--size", "64")
+    pages = ("--json", work / "evaluation.json", "--html", work / "evaluation.html", "--png", work / "evaluation.png")
+    commands("evaluate", work / "job.zarr", "--labels", labels, *pages)
+    commands("stats", work / "job.zarr")
+    commands("status", work / "job.zarr", "--json")
+    look(work, commands.said)
+
+
 def plant(folder: Path, maker: str) -> Path:
     place = folder / planted.IN_PATH
     place.mkdir()

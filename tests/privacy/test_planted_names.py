@@ -10,7 +10,7 @@ import rasterio
 
 from tests import scenes
 from tests.privacy import planted
-from tests.privacy.commands import Commands, job, look, places_of, plant
+from tests.privacy.commands import Commands, every_command, job, places_of, plant
 
 EXPORTS = ["cog", "png", "ome-tiff", "gpkg", "geoparquet", "flatgeobuf", "geojson", "qupath", "zarr-labels"]
 NEEDS_CRS = {"gpkg", "geoparquet", "flatgeobuf", "geojson"}
@@ -43,20 +43,9 @@ def test_every_command_tells_planted_names_only_where_they_are_listed(tmp_path: 
     source = plant(tmp_path, "tiff")
     config, commands, work = job(tmp_path, source, redact), Commands(), tmp_path / "work"
     labels = scenes.write(tmp_path / f"{LABELS}.tif", np.ones((1, planted.HEIGHT, planted.WIDTH), "uint8"))
-    commands("plan", config, "--freeze", work / "plan.yaml")
-    commands("run", config, "--log-format", "json", "--profile", work / "trace.json")
-    commands("run", config)
-    commands("run", config, "--shard", "1/1", "--out", work / "shards.zarr")
-    commands("finish", work / "shards.zarr")
-    commands("verify", work / "job.zarr", "--windows", "1", *(["--source", source] if redact else []))
-    commands("preview", config, "--size", "64")
-    pages = ("--json", work / "evaluation.json", "--html", work / "evaluation.html", "--png", work / "evaluation.png")
-    commands("evaluate", work / "job.zarr", "--labels", labels, *pages)
+    every_command(commands, config, source, labels, redact)
     for form in EXPORTS:
         commands("export", work / "job.zarr", "--to", form)
-    commands("stats", work / "job.zarr")
-    commands("status", work / "job.zarr", "--json")
-    look(work, commands.said)
     for name, expected in EXPECTED.items():
         assert places_of(name, work, commands.said) ^ (set() if redact else expected) == set()
 

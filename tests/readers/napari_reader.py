@@ -16,9 +16,7 @@ def version() -> str:
 
 
 def read(path: str) -> dict[str, Any]:
-    ((levels, options, kind),) = napari_get_reader(path)(path)
-    if kind != "labels":
-        raise ValueError(f"{path} is read as {kind}, and not as labels.")
+    ((levels, options),) = (layer[:2] for layer in napari_get_reader(path)(path) if layer[2] == "labels")
     table = options["features"]
     return {
         "pixels": np.asarray(levels[0]),

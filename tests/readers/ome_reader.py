@@ -14,7 +14,7 @@ def version() -> str:
 
 
 def read(path: str) -> dict[str, Any]:
-    (node,) = Reader(parse_url(path))()
+    (node,) = (node for node in Reader(parse_url(path))() if "color" in node.metadata)
     return {
         "pixels": node.data[0].compute(),
         "names": {code: row["class"] for code, row in node.metadata["properties"].items()},

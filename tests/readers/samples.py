@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
 
+from pipeline.exports.task import ExportRequest
+from pipeline.running.export import export_store
 from tests import runs, scenes
 from tests.readers.answer import digest
 
@@ -28,7 +31,23 @@ def make(folder: Path) -> Path:
         place = folder / name
         place.mkdir()
         runs.go(scenes.config(place, model={"classes": CLASSES}, output={"exports": "auto", **output}))
+    image = make_image(folder / "image" / "scene.ome.zarr", scenes.read(folder / "v3" / "scene.tif"))
+    export_store(folder / "v3" / "job.zarr", ExportRequest(to="image-labels", out=image), False, lambda line: None)
     return folder
+
+
+def make_image(path: Path, pixels: np.ndarray) -> Path:
+    """An OME-Zarr of two levels."""
+    axes = [{"name": "c", "type": "channel"}, {"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
+    levels = [
+        {"path": str(k), "coordinateTransformations": [{"type": "scale", "scale": [1, 2**k, 2**k]}]} for k in range(2)
+    ]
+    ome: Any = {"ome": {"version": "0.5", "multiscales": [{"axes": axes, "datasets": levels}]}}
+    group = zarr.open_group(path, mode="w", attributes=ome)
+    for k in range(2):
+        level = pixels[:, :: k + 1, :: k + 1]
+        group.create_array(str(k), data=level, chunks=(1, 128, 128), dimension_names=["c", "y", "x"])
+    return path
 
 
 @cache

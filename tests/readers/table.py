@@ -12,8 +12,10 @@ FILES = {
     "v2": ("v2/job.zarr", "The store as Zarr v2 with OME 0.4"),
     "cog": ("v3/job.mask.tif", "`job.mask.tif`, the GeoTIFF of every run"),
     "vrt": ("v3/job.vrt", "`job.vrt` over the GeoTIFF"),
+    "labels": ("image/scene.ome.zarr", "`scene.ome.zarr`, an image with its mask as a label image"),
 }
 """By key: a file in the folder of the runs, and the title of its table."""
+GDAL_FILES = (*STORES, "cog", "vrt")
 FACTS = ("opens", "pixels", "crs", "nodata", "names", "colours")
 
 Limits = Mapping[tuple[str, str], str]
@@ -53,7 +55,7 @@ def rasterio(python: str, version: str, limits: Limits) -> Reader:
     """Another rasterio than the one that the package runs with."""
     packages = (f"rasterio=={version}",)
     return Reader(
-        module="rasterio_reader", files=tuple(FILES), python=python, packages=packages, nightly=True, limits=limits
+        module="rasterio_reader", files=GDAL_FILES, python=python, packages=packages, nightly=True, limits=limits
     )
 
 
@@ -64,25 +66,25 @@ READERS = (
     Reader(module="odc_reader", files=STORES),
     Reader(module="zarr_reader", files=STORES),
     Reader(module="tensorstore_reader", files=STORES),
-    Reader(module="ome_reader", files=STORES, python="3.12", packages=OME, nightly=True),
-    Reader(module="napari_reader", files=STORES, python="3.12", packages=OME, nightly=True),
+    Reader(module="ome_reader", files=(*STORES, "labels"), python="3.12", packages=OME, nightly=True),
+    Reader(module="napari_reader", files=(*STORES, "labels"), python="3.12", packages=OME, nightly=True),
     rasterio("3.8", "1.1.8", {(file, "opens"): NO_ZARR for file in STORES}),
     rasterio("3.8", "1.3.7", {**V3, ("v2", "colours"): NO_PALETTE}),
-    Reader(module="rasterio_reader", files=tuple(FILES), limits=V3),
+    Reader(module="rasterio_reader", files=GDAL_FILES, limits=V3),
     rasterio("3.12", "1.5.2", {("shards", "opens"): NO_SHARDS}),
     Reader(
         module="gdalinfo_reader",
-        files=tuple(FILES),
+        files=GDAL_FILES,
         nightly=True,
         limits={**V3, ("v2", "crs"): AXES, ("v2", "names"): NO_PALETTE, ("v2", "colours"): NO_PALETTE},
     ),
     Reader(
         module="qgis_reader",
-        files=tuple(FILES),
+        files=GDAL_FILES,
         python="debian",
         nightly=True,
         limits={**V3, ("v2", "names"): NO_PALETTE, ("v2", "colours"): NO_PALETTE},
     ),
     Reader(module="cogeo_validator", files=("cog",)),
-    Reader(module="yaozarrs_validator", files=STORES),
+    Reader(module="yaozarrs_validator", files=(*STORES, "labels")),
 )

@@ -112,6 +112,22 @@ def test_windows_are_bit_equal_to_the_whole_in_any_order_thread_and_process(svs:
             assert got.valid.sum() == inside.pixels
 
 
+@pytest.mark.parametrize("steps", [(2, 8), (3,), (2.51,)])
+def test_windows_are_bit_equal_to_the_whole_whatever_the_steps_of_levels_are(
+    tmp_path: Path, steps: tuple[float, ...]
+) -> None:
+    tissue = slides.tissue(603)
+    levels = [slides.brought(tissue, round(603 / step), round(603 / step)) for step in steps]
+    path = slides.pyramid(tmp_path / "a.tif", [tissue, *levels])
+    for k, step in enumerate((1, *steps)):
+        source = opened(path, mpp=0.25 * step * 1.3, pixel_size=0.25)
+        assert source.level.index == k
+        full, size = whole(source), source.grid.height
+        for row, col, height, width in RNG.integers(1, size // 2, (8, 4)).tolist():
+            window = Window(row=row, col=col, height=height, width=width)
+            assert (source.read(window).data == full.data[(slice(None), *window.slices)]).all()
+
+
 @pytest.mark.parametrize("made", ["squares", "brought", "picked"])
 def test_a_level_lies_where_its_pixels_show_it(tmp_path: Path, made: str) -> None:
     """A level of 175 px of 703 px may have pixels of 4 px or of 4.017 px, and those may be every fourth."""
@@ -336,3 +352,17 @@ def test_a_series_of_dicom_is_a_slide(tmp_path: Path) -> None:
     before = half.identity()["files"]
     (tmp_path / "1.dcm").touch()
     assert half.identity()["files"] != before
+
+
+def test_a_damaged_level_stands_in_the_way_of_no_other(tmp_path: Path) -> None:
+    tissue = slides.tissue(512)
+    path = slides.dicom(tmp_path, [tissue, slides.squares(tissue, 4)])
+    path.write_bytes(path.read_bytes()[:-1000])
+    assert (image(opened(path, mpp=2)) == slides.squares(tissue, 4)).all()
+    for _ in range(2):  # a handle that failed once fails again in other words
+        with pytest.raises(ReadError, match="cannot be read at level 0"):
+            whole(opened(path))
+    coarse = tmp_path / "1.dcm"
+    coarse.write_bytes(coarse.read_bytes()[:-1000])
+    with pytest.raises(SourceError, match=r"cannot be read at level 1, .*give a whole copy of the slide"):
+        opened(path, mpp=2)

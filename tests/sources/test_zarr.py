@@ -102,6 +102,38 @@ def test_windows_and_the_grid_of_every_form_are_those_of_the_geotiff(scene: Path
             assert np.array_equal(*(np.zeros(1) if p.causes is None else p.causes for p in (got, whole)))
 
 
+def placed_levels(path: Path, changes: list[list[dict[str, Any]]]) -> Path:
+    """An OME-Zarr of rows and columns in nm, whose levels lie where they are told to."""
+    axes = [{"name": name, "type": "space", "unit": "nanometer"} for name in "yx"]
+    levels = [{"path": str(k), "coordinateTransformations": change} for k, change in enumerate(changes)]
+    attributes = {"ome": {"version": "0.5", "multiscales": [{"axes": axes, "datasets": levels}]}}
+    group = zarr.open_group(path, mode="w", attributes=attributes)  # type: ignore[arg-type]
+    for k in range(len(levels)):
+        group.create_array(str(k), shape=(64 >> k, 96 >> k), chunks=(32, 32), dtype="uint8")[:] = k
+    return path
+
+
+def change(scale: float, *translation: float) -> list[dict[str, Any]]:
+    moved = [{"type": "translation", "translation": list(translation)}] if translation else []
+    return [{"type": "scale", "scale": [scale, scale]}, *moved]
+
+
+def test_a_level_of_an_ome_zarr_lies_on_its_level_0_and_from_its_origin(tmp_path: Path) -> None:
+    """OME counts from centres: that of the first pixel of level 1 is half a pixel of level 0 behind that of level 0."""
+    true = placed_levels(
+        tmp_path / "a.zarr", [change(250, 1000, 2000), change(500, 1125, 2125), change(1000, 1000, 2000)]
+    )
+    grids = [source(true, variable=str(k)).grid for k in range(3)]
+    assert grids[0].transform == (0.25, 0, 2, 0, 0.25, 1)
+    assert (grids[1].transform, grids[1].image_px) == ((0.5, 0, 2, 0, 0.5, 1), (2, 0, 0, 0, 2, 0))
+    assert grids[2].transform == (1, 0, 1.625, 0, 1, 0.625)  # its centre is that of level 0's first pixel
+    assert grids[2].image_px == (4, 0, -1.5, 0, 4, -1.5)
+    assert "level_0_px" not in source(true, variable="0").identity()
+    assert source(true, variable="2").identity()["level_0_px"] == [4, 4, -1.5, -1.5]
+    without = placed_levels(tmp_path / "b.zarr", [change(250), change(500)])
+    assert source(without, variable="1").grid.transform == (0.5, 0, 0, 0, 0.5, 0)
+
+
 @pytest.mark.slow
 @pytest.mark.nightly("storage", after=1)
 @pytest.mark.parametrize("form", ["sharded", "netcdf 4", "xarray v2", "numpy"])

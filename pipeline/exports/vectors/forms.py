@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.errors import ConfigError
 from pipeline.exports.objects import object_choice
 from pipeline.exports.task import ExportTask
 from pipeline.exports.write import Form
@@ -28,10 +29,17 @@ _VERTEX_BYTES = 80
 """Of each vertex of the largest polygon while it is traced and written: 64 to 74 measured."""
 _SIMPLIFIED_VERTEX_BYTES = 170
 """The same where its arcs are simplified: 160 measured of a polygon of one arc."""
+_CUT_VERTEX_BYTES = 580
+"""The same where it is cut into pieces: 475 to 495 measured beside its rings."""
 _RING_BYTES = 190
 """What a ring takes beside its vertices in GDAL's geometries: 170 to 200 measured."""
 _OBJECT_BYTES = 200
 """Of each object while objects are put in order."""
+
+COMPRESSED = (".gz", ".zip")
+"""Endings of the names of files that are compressed."""
+TEXT_FORMS = ("geojson", "qupath")
+"""Forms of text, which compress to a tenth."""
 
 Writer = Callable[["Iterable[FeatureBatch]", Path, "FeatureFields", str], None]
 
@@ -41,7 +49,7 @@ def _write(writer: str, ending: str, task: ExportTask, file: Path) -> None:
     from pipeline.objects.features import find_features
     from pipeline.objects.mask import LayerMask, store_blocks
 
-    scratch = file.with_name(f".{file.name}")
+    scratch, ending = file.with_name(f".{file.name}"), ending + _compression(task)
     level = open_store(task.store)
     try:
         features = find_features(
@@ -58,7 +66,9 @@ def _write(writer: str, ending: str, task: ExportTask, file: Path) -> None:
                 f"{simplification.unchanged_arcs} of {simplification.arcs} arcs stay as they are: "
                 f"simplified, they would touch another"
             )
-        _writer(writer)(features.batches(simplification), scratch / f"objects{ending}", features.fields, str(task.mark))
+        _writer(writer, task)(
+            features.batches(simplification), scratch / f"objects{ending}", features.fields, str(task.mark)
+        )
         (scratch / f"objects{ending}").replace(file)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -70,12 +80,15 @@ def feature_options(task: ExportTask) -> FeatureOptions:
 
     choice, memory = object_choice(task), max(task.request.memory - _PROCESS_BYTES, 0)
     simplify = task.request.options.get("simplify")
+    max_vertices = task.request.options.get("max_vertices")
     vertex_bytes = _VERTEX_BYTES if simplify is None else _SIMPLIFIED_VERTEX_BYTES
+    vertex_bytes = vertex_bytes if max_vertices is None else _CUT_VERTEX_BYTES
     return FeatureOptions(
         connectivity=choice.connectivity,
         codes=choice.codes,
         min_area=choice.min_area,
         simplify=simplify,
+        max_vertices=max_vertices,
         vertex_limit=memory // vertex_bytes,
         ring_vertices=_RING_BYTES / vertex_bytes if task.request.to in ("gpkg", "flatgeobuf") else 0.0,
         object_limit=memory // _OBJECT_BYTES,
@@ -88,6 +101,20 @@ def _confidence(task: ExportTask, window: Window) -> npt.NDArray[Any]:
 
 def _check(task: ExportTask) -> None:
     object_choice(task)
+    ending = _compression(task)
+    if ending and task.request.to not in TEXT_FORMS:
+        raise ConfigError(
+            f"{task.request.out} ends in {ending}, and {task.request.to} is compressed by itself. Leave the ending "
+            f"out, or export one of {', '.join(TEXT_FORMS)}."
+        )
+    if "object_type" in task.request.options and task.request.to != "qupath":
+        raise ConfigError(f"--object-type is of QuPath's objects, and {task.request.to} has none. Leave it out.")
+
+
+def _compression(task: ExportTask) -> str:
+    """The ending of a file that is compressed, or nothing."""
+    ending = "" if task.request.out is None else task.request.out.suffix
+    return ending if ending in COMPRESSED else ""
 
 
 def _check_place(task: ExportTask) -> None:
@@ -97,11 +124,12 @@ def _check_place(task: ExportTask) -> None:
     check_geojson(task.spec.grid)
 
 
-def _writer(name: str) -> Writer:
+def _writer(name: str, task: ExportTask) -> Writer:
     """A writer by the place of its function; a run that exports no objects imports none of this."""
     module, _, function = name.partition(":")
-    writer: Writer = getattr(importlib.import_module(f"pipeline.exports.vectors.{module}"), function)
-    return writer
+    writer: Callable[..., None] = getattr(importlib.import_module(f"pipeline.exports.vectors.{module}"), function)
+    object_type = task.request.options.get("object_type")
+    return writer if object_type is None else partial(writer, object_type=object_type)
 
 
 def _form(ending: str, writer: str, check: Callable[[ExportTask], None] = _check) -> Form:

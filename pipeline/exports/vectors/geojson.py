@@ -12,7 +12,7 @@ from pyproj import Transformer
 
 from pipeline.errors import ConfigError
 from pipeline.exports.vectors.antimeridian import cut_polygons, needs_cut
-from pipeline.exports.vectors.json_text import Shapes, compact, object_shapes, write_polygons
+from pipeline.exports.vectors.json_text import Shapes, compact, id_member, object_shapes, open_text, write_polygons
 from pipeline.geometry.crs import TURN
 from pipeline.geometry.ellipsoid import is_degrees, parsed, unit_size
 from pipeline.geometry.grid import Grid
@@ -47,14 +47,14 @@ def write_geojson(batches: Iterable[FeatureBatch], path: Path, fields: FeatureFi
         The mask has no CRS, so that its objects have no place on earth.
     """
     check_geojson(fields.grid)
-    with path.open("w", encoding="utf-8") as file:
+    with open_text(path, mark) as file:
         file.write(f'{{"type":"FeatureCollection","wholecloth":{compact(mark)},"features":[')
         separator = "\n"
         for batch in batches:
             columns = {name: values.tolist() for name, values in batch.attributes.items()}
             for at, (shapes, multi) in enumerate(_geometries(batch)):
                 properties = {name: values[at] for name, values in columns.items()}
-                file.write(f'{separator}{{"type":"Feature","id":{columns["id"][at]},"geometry":')
+                file.write(f'{separator}{{"type":"Feature",{id_member(columns, at)}"geometry":')
                 write_polygons(file, shapes, multi)
                 file.write(f',"properties":{compact(properties)}}}')
                 separator = ",\n"
@@ -117,7 +117,7 @@ def _followed(batch: FeatureBatch) -> FeatureBatch:
     ends = np.cumsum(batch.ring_sizes) - 1
     spans = np.stack([np.diff(values, append=values[-1:]) for values in (batch.rows, batch.cols)])
     spans[:, ends] = 0
-    pieces = np.maximum(-(-np.abs(spans).max(axis=0) // step), 1)
+    pieces = np.maximum(-(-np.abs(spans).max(axis=0) // step), 1).astype(np.int64)
     starts = np.cumsum(pieces) - pieces
     parts = (np.arange(pieces.sum()) - np.repeat(starts, pieces)) / np.repeat(pieces, pieces)
     rows, cols = (

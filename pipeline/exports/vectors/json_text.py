@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterable, Iterator
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
-from typing import Any, TextIO
+from pathlib import Path
+from typing import IO, Any, TextIO
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.exports.vectors.gzip_writer import GzipWriter
 from pipeline.objects.features import FeatureBatch
 
 TEXT_PIECE = 2**14
@@ -19,6 +24,46 @@ TEXT_PIECE = 2**14
 def compact(value: Any, ascii_only: bool = False) -> str:
     """JSON without spaces, with letters as they are, or as escapes of ASCII."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=ascii_only)
+
+
+@contextmanager
+def open_text(path: Path, mark: str) -> Iterator[TextIO]:
+    """A new file of text in UTF-8, compressed where its name ends in ``.gz`` or ``.zip``; each shows the mark."""
+    opened = {".gz": _in_gzip, ".zip": _in_zip}.get(path.suffix)
+    if opened is None:
+        with path.open("w", encoding="utf-8") as file:
+            yield file
+        return
+    with opened(path, mark) as packed, io.TextIOWrapper(packed, encoding="utf-8") as text:
+        yield text
+
+
+@contextmanager
+def _in_gzip(path: Path, mark: str) -> Iterator[IO[bytes]]:
+    with path.open("wb") as file, io.BufferedWriter(GzipWriter(file, mark)) as packed:
+        yield packed
+
+
+@contextmanager
+def _in_zip(path: Path, mark: str) -> Iterator[IO[bytes]]:
+    """One entry without a time: QuPath reads archives, and no gzip."""
+    entry = zipfile.ZipInfo(path.stem)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.comment = mark.encode()
+        with archive.open(entry, "w", force_zip64=True) as packed:
+            yield packed
+
+
+def object_name(columns: Mapping[str, list[Any]], at: int) -> str:
+    """The id of an object as text; of a piece of one with its number, such as ``17 (2 of 5)``."""
+    name, parts = str(columns["id"][at]), columns["parts"][at] if "parts" in columns else 1
+    return name if parts == 1 else f"{name} ({columns['part'][at]} of {parts})"
+
+
+def id_member(columns: Mapping[str, list[Any]], at: int) -> str:
+    """The member ``id`` of a feature with its comma; a piece has none, since other features have its object's."""
+    return f'"id":{columns["id"][at]},' if "parts" not in columns or columns["parts"][at] == 1 else ""
 
 
 Shapes = Iterable[Iterable[npt.NDArray[Any]]]

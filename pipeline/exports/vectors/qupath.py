@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.exports.vectors.json_text import compact, object_shapes, write_polygons
+from pipeline.exports.vectors.json_text import compact, object_name, object_shapes, open_text, write_polygons
 from pipeline.geometry.grid import IDENTITY, Grid
 from pipeline.objects.features import FeatureBatch, FeatureFields
 
@@ -21,8 +21,10 @@ _SIGNS = str.maketrans({":": "∶", "\n": " ", "\r": " "})
 """Signs of a name that QuPath refuses or splits at, and those that stand in their place."""
 
 
-def write_qupath(batches: Iterable[FeatureBatch], path: Path, fields: FeatureFields, mark: str) -> None:
-    """Write a FeatureCollection of annotations, whatever the CRS of the mask.
+def write_qupath(
+    batches: Iterable[FeatureBatch], path: Path, fields: FeatureFields, mark: str, object_type: str = "annotation"
+) -> None:
+    """Write a FeatureCollection of annotations or detections, whatever the CRS of the mask.
 
     QuPath 0.4 and later read ``objectType``, ``classification`` with ``name`` and ``color``, and ``measurements`` by
     name. A colon in a name would make a class below another, and a line break none, so that they become other signs.
@@ -38,6 +40,8 @@ def write_qupath(batches: Iterable[FeatureBatch], path: Path, fields: FeatureFie
         What the objects have in common.
     mark
         Text by which the file is known.
+    object_type
+        ``annotation``, which people edit, or ``detection``, of which QuPath shows millions.
 
     References
     ----------
@@ -46,17 +50,18 @@ def write_qupath(batches: Iterable[FeatureBatch], path: Path, fields: FeatureFie
     """
     classes = {row.code: {"name": row.name.translate(_SIGNS), "color": list(row.rgb)} for row in fields.classes}
     numbers = [name for name in fields.names if name not in ("id", "class", "code", "area_method")]
-    with path.open("w", encoding="utf-8") as file:
+    with open_text(path, mark) as file:
         file.write(f'{{"type":"FeatureCollection","wholecloth":{compact(mark, ascii_only=True)},"features":[')
         separator = "\n"
         for batch in batches:
             columns = {name: batch.attributes[name].tolist() for name in ("id", "code", *numbers)}
             points = image_points(fields.grid, batch.cols, batch.rows)
             for at, shapes in enumerate(object_shapes(batch, points)):
-                identifier = uuid.uuid5(NAMESPACE, f"{mark} {columns['id'][at]}")
+                name = object_name(columns, at)
+                identifier = uuid.uuid5(NAMESPACE, f"{mark} {name}")
                 properties = {
-                    "objectType": "annotation",
-                    "name": str(columns["id"][at]),
+                    "objectType": object_type,
+                    "name": name,
                     "classification": classes[columns["code"][at]],
                     "measurements": {name: columns[name][at] for name in numbers},
                 }

@@ -24,7 +24,9 @@ def table_schema(fields: FeatureFields) -> Any:
     """The columns: attributes, then the geometry. Ids are int64, for few forms have a number without a sign."""
     pyarrow = arrow()
     types = {"id": pyarrow.int64(), "code": pyarrow.int32()}
-    types |= dict.fromkeys(("class", "area_method"), pyarrow.string())
+    types |= dict.fromkeys(("part", "parts"), pyarrow.int32()) | dict.fromkeys(
+        ("class", "area_method"), pyarrow.string()
+    )
     attributes = [pyarrow.field(name, types.get(name, pyarrow.float64()), nullable=False) for name in fields.names]
     return pyarrow.schema([*attributes, pyarrow.field(GEOMETRY, pyarrow.binary(), nullable=False)])
 

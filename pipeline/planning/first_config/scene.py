@@ -16,7 +16,7 @@ from pipeline.interfaces import Source
 from pipeline.planning.first_config.facts import ModelFacts
 from pipeline.sources import bands, open_source
 from pipeline.sources.band_files.files import is_template
-from pipeline.sources.gdal.opening import SLIDES
+from pipeline.sources.gdal.opening import SLIDES, without_sample
 from pipeline.sources.mosaics.group import LatticeError
 from pipeline.sources.mosaics.listing import is_pattern, rasters_in
 
@@ -80,8 +80,7 @@ def _without_level(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _by_name(scene: str) -> dict[str, Any]:
     """The kind, where it is not the default, and the path."""
-    place = Path(scene)
-    if place.suffix.lower() in SLIDES and find_spec("openslide") is not None:
+    if Path(without_sample(scene)).suffix.lower() in SLIDES and find_spec("openslide") is not None:
         return {"kind": "slide", "path": scene, "level": 0}
     if is_template(scene) or bands.product_of(SourceConfig(kind="bands", path=scene)) is not None:
         return {"kind": "bands", "path": scene}

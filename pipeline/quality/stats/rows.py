@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from pipeline.geometry.areas import AreaUnit
 from pipeline.geometry.ellipsoid import DoubleArray
 from pipeline.objects.columns import Int64s
 from pipeline.quality.stats.class_sums import ClassSums
 from pipeline.store.reader import StoreLevel
 
-Denominator = Literal["valid", "aoi", "raster"]
+Denominator = Literal["valid", "tissue", "aoi", "raster"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +29,8 @@ class StatsRow:
     pixels: int | float
     """Number of pixels; with zones, the sum of the shares of them that lie in the zone."""
     area: float
-    unit: AreaUnit
+    unit: str
+    """``m2``, ``um2`` or ``px``, or another that was asked for."""
     share: float | None
     """Of the pixels of the denominator; None where it has none."""
     of: Denominator
@@ -45,7 +45,7 @@ def stats_rows(
     sums: ClassSums,
     zones: Sequence[str] | None,
     of: Denominator,
-    unit: AreaUnit,
+    unit: str,
     counts: Int64s | None,
 ) -> list[StatsRow]:
     """What was summed, by zone and class.

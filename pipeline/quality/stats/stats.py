@@ -16,6 +16,7 @@ from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
 from pipeline.objects.mask import LayerMask, MaskBlocks, store_blocks
 from pipeline.quality.stats.class_sums import ClassSums
+from pipeline.quality.stats.denominator import require_tissue
 from pipeline.quality.stats.objects import count_objects
 from pipeline.quality.stats.rows import Denominator, StatsRow, stats_rows
 from pipeline.store.reader import StoreLevel
@@ -44,8 +45,8 @@ def store_stats(
     zones
         Polygons on its grid; the whole scene by default.
     of
-        Denominator of the shares: ``valid``, pixels with a class; ``aoi``, pixels that were asked for; ``raster``, all
-        pixels. The last two have a row for nodata, so that shares add up to 1.
+        Denominator of the shares: ``valid``, pixels with a class; ``tissue``, those of ``source.only``; ``aoi``, pixels
+        that were asked for; ``raster``, all pixels. All but the first have a row for nodata: shares add up to 1.
     objects
         Count connected components as well; each counts in the zones of its first pixel.
 
@@ -57,20 +58,24 @@ def store_stats(
     Raises
     ------
     StoreError
-        The store is unfinished, or its area of interest is gone or has changed.
+        The store is unfinished, has no tissue, or its area of interest is gone or has changed.
     InputError
         The zones cannot be read, or the CRS is not known.
     """
     _check_finished(store)
     blocks, areas = store_blocks(store, LayerMask.of_level(store)), pixel_areas(store.grid)
     asked = None
-    if of == "aoi":
+    if of == "tissue":
+        require_tissue(store)
+    if of in ("aoi", "tissue"):
         # it reads polygons, and a store is counted without
         from pipeline.quality.evaluate.aoi_labels import store_area
 
         asked = store_area(store, "count what was asked for", aoi)
     sums = ClassSums(len(zones.names) if zones else 1, store.classes)
     _count(sums, blocks, areas, zones, asked)
+    if areas.method == "planar":  # one product, whatever the blocks
+        sums.areas[:] = sums.pixels * areas.total(Window(row=0, col=0, height=1, width=1))
     if of == "raster" and store.requested_blocks is not None:
         _add_unwritten(sums, store, areas, zones)
     counts = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pipeline.quality.stats.rows import StatsRow
@@ -50,7 +50,7 @@ def _values(row: StatsRow) -> tuple[Any, ...]:
 
 
 def _table(columns: Sequence[str], records: Sequence[dict[str, Any]]) -> str:
-    cells = [list(columns), *([_cell(column, record[column]) for column in columns] for record in records)]
+    cells = [list(columns), *([_cell(column, record) for column in columns] for record in records)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = (
         "  ".join(
@@ -62,13 +62,16 @@ def _table(columns: Sequence[str], records: Sequence[dict[str, Any]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _cell(column: str, value: Any) -> str:
+def _cell(column: str, record: Mapping[str, Any]) -> str:
+    value = record[column]
     if value is None:
         return "-"
     if column == "share":
         return f"{value:.2%}".replace("%", " %")
     if column == "density":
         return f"{value:.4g}"
+    if column == "area" and record["unit"] == "mm2":
+        return f"{value:,.4f}"
     if column in ("pixels", "area", "objects"):
         return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
     return str(value)

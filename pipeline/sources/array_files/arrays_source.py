@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import ReadError, SourceError, StoreError
-from pipeline.geometry.grid import Grid
+from pipeline.geometry.grid import IDENTITY, Grid
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
 from pipeline.interfaces import CAUSES, Pixels
@@ -136,7 +136,13 @@ class ArraysSource:
             "nodata_rule": self.rule,
             "scale_tags": self.scale_tags,
             "axes": [first.rows, first.columns, self.from_bottom, self.from_right],
+            **self._level_0_px(),
         }
+
+    def _level_0_px(self) -> dict[str, list[float]]:
+        """Height, width, row and column of the first pixel, px of level 0, of a level of an OME-Zarr below it."""
+        across, _, left, _, down, top = self.grid.image_px
+        return {} if self.grid.image_px == IDENTITY else {"level_0_px": [down, across, top, left]}
 
     def read(self, window: Window) -> Pixels:
         """Read a window; what lies outside the raster is invalid.

@@ -14,7 +14,8 @@ from pipeline.sources.array_files.labels import Label, labels_of
 from pipeline.sources.array_files.placing import Coordinate, PlaceFacts
 from pipeline.sources.array_files.selection import Dimension
 from pipeline.sources.array_files.variables import ancestors
-from pipeline.sources.gdal.ome_zarr import channels_of, images_of, level_axes, level_size
+from pipeline.sources.gdal.ome_zarr import channels_of, level_axes, level_size, place_of_level
+from pipeline.store.ome_levels import images_of
 
 GRID_MAPPINGS = ("spatial_ref", "crs")
 """Usual names of a grid mapping, where the array names none."""
@@ -71,6 +72,7 @@ def layout_of(file: ArrayFile, info: ArrayInfo, axes: str | list[str] | None) ->
         grid_mapping=_grid_mapping(file, info),
         spatial_transform=_spatial_transform(info, above, (info.shape[rows], info.shape[columns])),
         size=level_size(images, inner),
+        level=place_of_level(images, inner),
         curved=tuple(_curved(file, info, (info.shape[rows], info.shape[columns]))),
     )
     return ArrayLayout(info=info, dimensions=dimensions, facts=facts)

@@ -11,11 +11,12 @@ import rasterio.crs
 
 from pipeline.config.grids import GeoreferenceConfig
 from pipeline.errors import SourceError
-from pipeline.geometry.grid import Grid, Transform
+from pipeline.geometry.grid import Grid, Transform, slide_px
 from pipeline.sources.array_files.array_crs import DEGREES, crs_of_array, gdal_crs
 from pipeline.sources.array_files.lattice import CoordinateAxis, axis_of
 from pipeline.sources.gdal.georeference import crs_texts
 from pipeline.sources.gdal.pixel_size import PixelSize
+from pipeline.store.ome_levels import LevelPlace
 
 NO_PLACE = (
     "it has neither coordinates nor a transform, so that its place is counted in pixels; source.georeference gives one"
@@ -48,6 +49,8 @@ class PlaceFacts:
     """By the convention ``spatial``."""
     size: PixelSize | None
     """By OME."""
+    level: LevelPlace | None = None
+    """By OME, where the array is a level of an image: its place on level 0, the origin in µm."""
     curved: Sequence[str] = ()
     """Coordinates of two dimensions that say where each pixel lies."""
 
@@ -111,9 +114,22 @@ def _file_place(facts: PlaceFacts, plain: Grid) -> ArrayPlace:
             f"lies nowhere."
         )
     if facts.size is not None:
-        transform = (facts.size.width, 0.0, 0.0, 0.0, facts.size.height, 0.0)
-        return ArrayPlace(grid=replace(plain, transform=transform, unit="um"), notes=(facts.size.note,))
+        return ArrayPlace(grid=_ome_grid(facts.size, facts.level, plain), notes=(facts.size.note,))
     return ArrayPlace(grid=plain, notes=(NO_PLACE,))
+
+
+def _ome_grid(size: PixelSize, level: LevelPlace | None, plain: Grid) -> Grid:
+    """In µm from the corner of a pixel of level 0 whose centre is OME's origin."""
+    if level is None:
+        return replace(plain, transform=(size.width, 0.0, 0.0, 0.0, size.height, 0.0), unit="um")
+    top, left = (
+        origin + corner * side / step
+        for origin, corner, side, step in zip(
+            level.origin, level.corner, (size.height, size.width), level.step, strict=True
+        )
+    )
+    transform = (size.width, 0.0, left, 0.0, size.height, top)
+    return replace(plain, transform=transform, unit="um", image_px=slide_px(level.step, level.corner))
 
 
 def _is_geographic(facts: PlaceFacts) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.errors import SourceError
 from pipeline.redact import mask_urls
 from pipeline.sources.array_files.array_file import ArrayFile, ArrayReader, groups_above, joined_path
-from pipeline.sources.gdal.ome_zarr import images_of
+from pipeline.store.ome_levels import images_of
 
 BOUNDS_ENDINGS = ("_bnds", "_bounds")
 """Ends of the names of arrays that hold the sides of pixels."""

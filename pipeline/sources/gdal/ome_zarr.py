@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rasterio.io import DatasetReader
 
 from pipeline.sources.gdal.pixel_size import PixelSize, length
+from pipeline.store.ome_levels import (
+    PLANE,
+    LevelPlace,
+    axis_scale,
+    image_axes,
+    image_levels,
+    images_of,
+    level_place,
+    mappings_of,
+    um_per_axis,
+)
 
 ARRAY_METADATA = (".zarray", "zarr.json")
 """Files that describe an array, of Zarr v2 and v3."""
@@ -36,40 +48,30 @@ def ome_size(dataset: DatasetReader) -> PixelSize | None:
     return None
 
 
-def images_of(attributes: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The entries of ``multiscales`` among the attributes of a group, of OME-Zarr 0.4 or 0.5."""
-    ome = attributes.get("ome")
-    document = ome if isinstance(ome, Mapping) else attributes
-    return [image for image in _rows(document.get("multiscales")) if _rows(image.get("datasets"))]
-
-
 def channels_of(attributes: Mapping[str, Any]) -> list[str] | None:
     """Labels of the channels by ``omero`` among the attributes of a group; None where not all have one."""
     ome = attributes.get("ome")
     document = ome if isinstance(ome, Mapping) else attributes
     omero = document.get("omero")
-    channels = _rows(omero.get("channels")) if isinstance(omero, Mapping) else []
+    channels = mappings_of(omero.get("channels")) if isinstance(omero, Mapping) else []
     labels = [str(channel.get("label", "")) for channel in channels]
     return labels if labels and all(labels) else None
 
 
 def level_size(images: Sequence[Mapping[str, Any]], inner: str) -> PixelSize | None:
     """The size of a pixel of the level whose array has a path below the group; None where none is said."""
-    return next((_size(image, level) for image, level in _levels(images, inner)), None)
+    return next((_size(image, level) for image, level in image_levels(images, inner)), None)
 
 
 def level_axes(images: Sequence[Mapping[str, Any]], inner: str) -> list[str] | None:
     """Names of the dimensions of that array; None where none is said."""
     return next(
-        ([str(axis.get("name")) for axis in _rows(image.get("axes"))] for image, _ in _levels(images, inner)), None
+        (
+            [str(axis.get("name")) for axis in mappings_of(image.get("axes"))]
+            for image, _ in image_levels(images, inner)
+        ),
+        None,
     )
-
-
-def _levels(images: Sequence[Mapping[str, Any]], inner: str) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    for image in images:
-        for level in _rows(image.get("datasets")):
-            if str(level.get("path", "")).strip("/") == inner:
-                yield image, level
 
 
 def _attributes(group: Path) -> Iterator[Mapping[str, Any]]:
@@ -84,22 +86,15 @@ def _attributes(group: Path) -> Iterator[Mapping[str, Any]]:
             yield attributes
 
 
-def _rows(value: object) -> list[Mapping[str, Any]]:
-    """The mappings of a list; none of what anybody may write in its place."""
-    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
-
-
 def _size(image: Mapping[str, Any], level: Mapping[str, Any]) -> PixelSize | None:
-    axes = {
-        str(axis.get("name")): (place, str(axis.get("unit", ""))) for place, axis in enumerate(_rows(image.get("axes")))
-    }
-    if not {"y", "x"} <= axes.keys():
+    axes = image_axes(image)
+    if not set(PLANE) <= axes.keys():
         return None
     sizes = []
-    for name in "yx":
+    for name in PLANE:
         place, unit = axes[name]
-        scales = [_scale(part, place) for part in (level, image)]
-        sizes.append(None if scales[0] is None else length(scales[0] * (scales[1] or 1.0), unit))
+        scale = axis_scale(image, level, place)
+        sizes.append(None if scale is None else length(scale, unit))
     height, width = sizes
     return (
         None
@@ -108,15 +103,10 @@ def _size(image: Mapping[str, Any], level: Mapping[str, Any]) -> PixelSize | Non
     )
 
 
-def _scale(part: Mapping[str, Any], place: int) -> float | None:
-    """The scale of one axis, of a level or of the whole image."""
-    for change in _rows(part.get("coordinateTransformations")):
-        scale = change.get("scale")
-        if (
-            isinstance(scale, list)
-            and len(scale) > place
-            and isinstance(scale[place], int | float)
-            and scale[place] > 0
-        ):
-            return float(scale[place])
+def place_of_level(images: Sequence[Mapping[str, Any]], inner: str) -> LevelPlace | None:
+    """Where the level lies whose array has a path below the group, with its origin in µm; None where none is stated."""
+    for image, level in image_levels(images, inner):
+        place, units = level_place(image, level), um_per_axis(image)
+        if place is not None and units is not None:
+            return replace(place, origin=(place.origin[0] * units[0], place.origin[1] * units[1]))
     return None

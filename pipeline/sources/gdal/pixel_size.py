@@ -10,32 +10,9 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from pipeline.geometry.length_units import UM_PER_INCH, um_per
+
 DESCRIPTION = "TIFFTAG_IMAGEDESCRIPTION"
-UM_PER_INCH = 25400.0
-UM_PER_UNIT = {
-    "µm": 1.0,
-    "μm": 1.0,
-    "\\u00b5m": 1.0,
-    "um": 1.0,
-    "micron": 1.0,
-    "microns": 1.0,
-    "micrometer": 1.0,
-    "micrometre": 1.0,
-    "pm": 1e-6,
-    "å": 1e-4,
-    "nm": 1e-3,
-    "nanometer": 1e-3,
-    "mm": 1e3,
-    "millimeter": 1e3,
-    "cm": 1e4,
-    "centimeter": 1e4,
-    "m": 1e6,
-    "meter": 1e6,
-    "inch": UM_PER_INCH,
-    "in": UM_PER_INCH,
-    "angstrom": 1e-4,
-}
-"""µm in each unit that people write, in lower case; the first two are two characters that look alike."""
 TAGGED = {"2": UM_PER_INCH, "3": 1e4}
 """µm in the units of TIFF's ResolutionUnit."""
 PLAUSIBLE = (0.005, 10.0)
@@ -182,7 +159,7 @@ def _size(height: float | None, width: float | None, origin: str) -> PixelSize |
 
 def length(text: str | float | None, unit: str) -> float | None:
     """A length in µm; None for units that are no lengths, such as pixel."""
-    factor = UM_PER_UNIT.get(unit.strip().lower())
+    factor = um_per(unit)
     return None if factor is None else _number(text, factor)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from pipeline.privacy.concealed import is_concealing
 from pipeline.runtime.resources import cache_folder
 from pipeline.sources.mosaics.marks import digest
 
@@ -19,9 +20,14 @@ MAX_CHANGES = 4
 
 
 def digest_of_pieces(names: Sequence[str], marks: Sequence[str]) -> str:
-    """What tells these pieces in this order from others; the list is kept, so that changes can be named later."""
+    """What tells these pieces in this order from others.
+
+    The list is kept, so that changes can be named later, unless names are concealed (`output.redact`).
+    """
     text = json.dumps([list(names), list(marks)])
     name = digest(text)
+    if is_concealing():
+        return name
     with suppress(OSError):
         _keep(_place(name), text)
     return name

@@ -17,6 +17,7 @@ from typing import Any
 from pipeline.config import SourceConfig
 from pipeline.errors import SourceError
 from pipeline.geometry.grid import Grid
+from pipeline.privacy.concealed import is_concealing
 from pipeline.runtime.resources import cache_folder
 from pipeline.sources.mosaics.look import read_facts
 from pipeline.sources.mosaics.marks import digest, marks_of, sidecars_of
@@ -50,7 +51,7 @@ def entries_of(pieces: Sequence[Piece], config: SourceConfig, timeout: float | N
         ``execution.read_timeout``, s.
     """
     path = _place(pieces, config)
-    indexed = read_index(path)
+    indexed = {} if is_concealing() else read_index(path)
     sidecars = {piece.name: sidecars_of(piece) for piece in pieces}
     unchanged = _unchanged_entries(pieces, indexed, sidecars)
     unknown = [piece for piece in pieces if piece.name not in unchanged]
@@ -109,7 +110,12 @@ def read_index(path: Path) -> dict[str, Entry]:
 
 
 def write_index(path: Path, indexed: Mapping[str, Entry]) -> None:
-    """Write whole or not at all; a cache that cannot be written costs time alone."""
+    """Write whole or not at all; a cache that cannot be written costs time alone.
+
+    Nothing is written where names are concealed (`output.redact`), since an index holds the names of all pieces.
+    """
+    if is_concealing():
+        return
     texts: dict[str, int] = {}
     rows = {name: _row(entry, texts) for name, entry in indexed.items()}
     body = json.dumps({"texts": list(texts), "pieces": rows}, separators=(",", ":"))

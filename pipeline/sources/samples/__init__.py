@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pipeline.errors import SourceError
 from pipeline.runtime.resources import cache_folder
-from pipeline.sources.samples import ihc, satellite
+from pipeline.sources.samples import ihc, satellite, slide
 
-SAMPLE_VERSION = 1
+SAMPLE_VERSION = 2
 """Raised when a sample changes, so that older ones are made again."""
 SMALLEST = 64
 """Least side of a sample, px."""
@@ -30,11 +30,13 @@ class Kind:
     """Names of the label codes 0, 1, 2 …"""
     seed: int
     size: int
+    ending: str = ".tif"
+    """Of the raster's file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleFiles:
-    """A raster and its labels, on the same grid."""
+    """A raster and its labels: on the same grid, and of a slide on the grid that the module of the sample names."""
 
     raster: Path
     labels: Path
@@ -46,6 +48,7 @@ class SampleFiles:
 KINDS: dict[str, Kind] = {
     "satellite": Kind(make=satellite.make, classes=satellite.CLASSES, seed=2026, size=4096),
     "ihc": Kind(make=ihc.make, classes=ihc.CLASSES, seed=0, size=512),
+    "slide": Kind(make=slide.make, classes=slide.CLASSES, seed=2026, size=20_011, ending=".svs"),
 }
 
 
@@ -99,7 +102,8 @@ def _cached(uri: str, seed: int | None = None) -> SampleFiles:
     kind, options = KINDS[name], _options(uri)
     seed, size = options.get("seed", kind.seed) if seed is None else seed, options.get("size", kind.size)
     folder = cache_folder() / "samples" / f"{name}-{SAMPLE_VERSION}-{seed}-{size}"
-    sample = SampleFiles(raster=folder / f"{name}.tif", labels=folder / f"{name}_labels.tif", classes=kind.classes)
+    raster, label_file = folder / f"{name}{kind.ending}", folder / f"{name}_labels.tif"
+    sample = SampleFiles(raster=raster, labels=label_file, classes=kind.classes)
     if not folder.is_dir():
         _make(kind, folder, sample, seed, size)
     return sample

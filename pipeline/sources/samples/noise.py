@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import product
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,12 +16,23 @@ Field = npt.NDArray[np.float32]
 def smooth(window: Window, period: float, seed: int) -> Field:
     """Values in about −1…1 that vary over ``period`` px: random numbers on a lattice, interpolated smoothly.
 
-    The interpolation is separable, so it is two matrix products.
+    The interpolation is separable: columns first, on the few rows of the lattice. It is no product of matrices: a BLAS
+    would start threads of its own in each of several threads that ask for fields.
     """
-    rows, first_row = _weights(window.row, window.height, period)
-    cols, first_col = _weights(window.col, window.width, period)
-    lattice = _lattice(first_row, rows.shape[1], first_col, cols.shape[1], seed)
-    return np.asarray(rows @ lattice @ cols.T, dtype=np.float32)
+    (row, down), (col, across) = (_place(np.arange(start, start + size), period) for start, size in _axes(window))
+    lattice = _lattice(int(row[0]), int(row[-1]) - int(row[0]) + 2, int(col[0]), int(col[-1]) - int(col[0]) + 2, seed)
+    lines = _between(lattice.T, col - col[0], across).T
+    return _between(np.ascontiguousarray(lines), row - row[0], down)
+
+
+def smooth_at(rows: Field, cols: Field, period: float, seed: int) -> Field:
+    """`smooth` at points, in px of its windows' rows and columns: arrays (points,)."""
+    total = np.zeros(len(rows), dtype=np.float32)
+    (row, down), (col, across) = (_place(np.asarray(axis), period) for axis in (rows, cols))
+    for below, right in product((0, 1), repeat=2):
+        weight = (down if below else 1 - down) * (across if right else 1 - across)
+        total += weight.astype(np.float32) * (2 * pixels(row + below, col + right, seed) - 1)
+    return total
 
 
 def fractal(window: Window, periods: tuple[float, ...], seed: int, roughness: float = 0.5) -> Field:
@@ -56,14 +70,21 @@ def _lattice(row: int, height: int, col: int, width: int, seed: int) -> Field:
     return 2 * pixels(rows, cols, seed) - 1
 
 
-def _weights(start: int, size: int, period: float) -> tuple[Field, int]:
-    """Interpolation matrix (size, nodes) of an axis and its first node."""
-    at = (np.arange(start, start + size) + 0.5) / period
-    node = np.floor(at).astype(int)
-    t = at - node
-    t = t * t * (3 - 2 * t)
-    first, last = int(node[0]), int(node[-1])
-    weights = np.zeros((size, last - first + 2), dtype=np.float32)
-    weights[np.arange(size), node - first] = 1 - t
-    weights[np.arange(size), node - first + 1] = t
-    return weights, first
+def _axes(window: Window) -> tuple[tuple[int, int], tuple[int, int]]:
+    return (window.row, window.height), (window.col, window.width)
+
+
+def _between(lines: Field, node: npt.NDArray[np.int64], weight: npt.NDArray[np.float64]) -> Field:
+    """(pixels, n) interpolated along the first axis of lines (nodes, n)."""
+    slope = np.take(np.diff(lines, axis=0), node, axis=0)
+    slope *= weight.astype(np.float32)[:, None]
+    slope += np.take(lines, node, axis=0)
+    return slope
+
+
+def _place(at: npt.NDArray[Any], period: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The node before each pixel of an axis, and the weight of the next one."""
+    share = (at + 0.5) / period
+    node = np.floor(share).astype(np.int64)
+    t = share - node
+    return node, t * t * (3 - 2 * t)

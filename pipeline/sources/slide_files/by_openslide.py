@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from pipeline.errors import ReadError, SourceError
 from pipeline.interfaces import CAUSES
+from pipeline.privacy.concealed import conceal_opened
 from pipeline.runtime.optional_imports import require
 from pipeline.sources.gdal.pixel_size import PixelSize
 from pipeline.sources.slide_files.pyramid import StoredTile
@@ -24,15 +26,23 @@ PROBES = (0.25, 0.5, 0.75)
 """Places of a level, as shares of its sides, at which windows are compared."""
 PROBE_SIDE, PROBE_OFFSETS = 160, (37, 53)
 """Of the read that is compared, and of the window in it, px."""
+UID = re.compile(r"\b[0-2](?:\.\d+){4,}\b")
+"""A unique identifier of DICOM (PS3.5, 9.1)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenSlideFile:
-    """An open slide. OpenSlide's handles are safe from many threads."""
+    """An open slide. OpenSlide's handles are safe from many threads; one that failed once tells nothing more."""
 
     path: str
     handle: Any
     vendor: str
+    shapes: Sequence[tuple[int, int]]
+    """(rows, cols) of each level, px, the finest first."""
+    scales: Sequence[float]
+    """Px of level 0 per px of each level, by OpenSlide."""
+    stated_size: PixelSize | None
+    """What OpenSlide makes of the vendor's numbers."""
 
     @property
     def bands(self) -> int:
@@ -55,19 +65,9 @@ class OpenSlideFile:
         return True
 
     @property
-    def shapes(self) -> Sequence[tuple[int, int]]:
-        """(rows, cols) of each level, px, the finest first."""
-        return [(height, width) for width, height in self.handle.level_dimensions]
-
-    @property
     def files(self) -> Sequence[str]:
         """The file that is named, and those that go with it."""
-        path = Path(self.path)
-        if self.vendor == "dicom":
-            return [str(file) for file in sorted(path.parent.glob(f"*{path.suffix}")) if file.is_file()]
-        beside = path.with_suffix("")
-        inner = sorted(beside.rglob("*")) if beside.is_dir() else []
-        return [self.path, *(str(file) for file in inner if file.is_file())]
+        return _files_of(self.path, self.vendor)
 
     @property
     def notes(self) -> Sequence[str]:
@@ -78,17 +78,6 @@ class OpenSlideFile:
     def header_bytes(self) -> int:
         """OpenSlide's cache; its own tables are small beside it."""
         return CACHE_BYTES
-
-    @property
-    def stated_size(self) -> PixelSize | None:
-        """What OpenSlide makes of the vendor's numbers."""
-        sizes = [self.handle.properties.get(f"openslide.mpp-{axis}") for axis in "yx"]
-        try:
-            height, width = (float(size) for size in sizes)
-        except (TypeError, ValueError):
-            return None
-        positive = height > 0 and width > 0
-        return PixelSize(height=height, width=width, origin=f"its header ({self.vendor})") if positive else None
 
     def tile_shape(self, level: int) -> tuple[int, int]:
         """(rows, cols) of what is read at once, px."""
@@ -110,7 +99,7 @@ class OpenSlideFile:
         OpenSlide takes places in pixels of level 0: where these are no whole multiples, it interpolates from where
         each window begins.
         """
-        scale = self.handle.level_downsamples[level]
+        scale = self.scales[level]
         if level == 0:
             return True
         return float(scale).is_integer() and all(self._is_equal(level, share) for share in PROBES)
@@ -130,11 +119,13 @@ class OpenSlideFile:
 
     def _read(self, level: int, row: int, col: int, height: int, width: int) -> npt.NDArray[np.uint8]:
         """(red, green, blue and alpha, rows, cols)."""
-        scale = int(self.handle.level_downsamples[level])
+        scale = int(self.scales[level])
         try:
             image = self.handle.read_region((col * scale, row * scale), level, (width, height))
         except Exception as error:  # OpenSlide's own, and what Pillow makes of a damaged profile
-            raise ReadError(f"{self.path} cannot be read at level {level}, row {row}, col {col}: {error}") from error
+            raise ReadError(
+                f"{self.path} cannot be read at level {level}, row {row}, col {col}: {_reason(error)}"
+            ) from error
         return np.asarray(image).transpose(2, 0, 1)
 
 
@@ -151,12 +142,45 @@ def vendor_of(path: str) -> str | None:
 def open_by_openslide(path: str, vendor: str) -> OpenSlideFile:
     """Open a slide; raises SourceError where it is damaged."""
     openslide = require("openslide", "slides", "source.kind: slide")
+    conceal_opened([path, *_files_of(path, vendor)])  # OpenSlide's errors name them
     try:
         handle = openslide.OpenSlide(path)
         handle.set_cache(openslide.OpenSlideCache(CACHE_BYTES))
+        return OpenSlideFile(
+            path=path,
+            handle=handle,
+            vendor=vendor,
+            shapes=tuple((height, width) for width, height in handle.level_dimensions),
+            scales=tuple(handle.level_downsamples),
+            stated_size=_stated_size(handle.properties, vendor),
+        )
     except openslide.OpenSlideError as error:
         raise SourceError(
-            f"source.path is {path}, a slide of the form {vendor} that OpenSlide cannot open: {error}. Give the whole "
-            f"slide with all files and folders that belong to it."
+            f"source.path is {path}, a slide of the form {vendor} that OpenSlide cannot open: {_reason(error)}. Give "
+            f"the whole slide with all files and folders that belong to it."
         ) from error
-    return OpenSlideFile(path=path, handle=handle, vendor=vendor)
+
+
+def _files_of(path: str, vendor: str) -> list[str]:
+    """The file that is named, and those that go with it: of DICOM its folder's, else those of a folder of its name."""
+    file = Path(path)
+    if vendor == "dicom":
+        return [str(other) for other in sorted(file.parent.glob(f"*{file.suffix}")) if other.is_file()]
+    beside = file.with_suffix("")
+    inner = sorted(beside.rglob("*")) if beside.is_dir() else []
+    return [path, *(str(other) for other in inner if other.is_file())]
+
+
+def _reason(error: Exception) -> str:
+    """What OpenSlide says, without the numbers by which an archive finds the patient."""
+    conceal_opened(UID.findall(str(error)))  # --debug prints the error itself
+    return UID.sub("…", str(error))
+
+
+def _stated_size(properties: Mapping[str, str], vendor: str) -> PixelSize | None:
+    try:
+        height, width = (float(properties[f"openslide.mpp-{axis}"]) for axis in "yx")
+    except (KeyError, ValueError):
+        return None
+    positive = height > 0 and width > 0
+    return PixelSize(height=height, width=width, origin=f"its header ({vendor})") if positive else None

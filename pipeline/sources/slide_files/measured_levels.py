@@ -6,20 +6,23 @@ the two are 1 px of the slide apart. They also leave open whether its pixels are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.errors import ReadError
 from pipeline.geometry.resampling import Axis, Method, resampled
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
-from pipeline.sources.slide_files.pyramid import Level, LevelAxis, whole_squares
+from pipeline.sources.slide_files.pyramid import Level, LevelAxis, SlideFile, whole_squares
+from pipeline.sources.slide_files.region import read_region
+from pipeline.sources.slide_files.tile_cache import TileCache
 
 ReadBand = Callable[[int, Window], npt.NDArray[Any] | None]
-"""(rows, cols) of a band in a window of a level; None where some of it is invalid."""
+"""(rows, cols) of a band in a window of a level; None where some of it is invalid or unreadable."""
 PLACES = (1 / 3, 2 / 3, 1.0)
 """Shares of a level's sides at which windows end."""
 SIDE_ON_SLIDE = 512
@@ -32,6 +35,8 @@ BETTER = 0.95
 """Share of the squared differences below which another place of the level is taken."""
 PICKED = 0.9
 """The same for pixels that were picked and not averaged."""
+PROBE_CACHE = 64 * 2**20
+"""Bytes of tiles of level 0 that are held while levels are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +125,17 @@ def _errors(
         made = resampled(pixels.astype(np.float64), rows, cols)
         errors[k] = float(((made - stored) ** 2).sum())
     return errors
+
+
+def band_reader(file: SlideFile, levels: Sequence[Level], band: int) -> ReadBand:
+    """A reader of one band of any level: None where a pixel of a window is invalid, or cannot be read."""
+    caches = [TileCache(PROBE_CACHE if level.index == 0 else 0) for level in levels]
+
+    def read(level: int, window: Window) -> npt.NDArray[Any] | None:
+        try:
+            data, causes = read_region(file, levels[level], window, (band,), caches[level])
+        except ReadError:  # what is damaged there fails its own blocks, and the level may do without
+            return None
+        return data[0] if causes is None else None
+
+    return read

@@ -169,3 +169,12 @@ def coarsest_level(levels: Sequence[Level], sizes: tuple[float, float], mpp: flo
         if max(level.rows.scale * sizes[0], level.cols.scale * sizes[1]) <= mpp * (1 + MPP_TOLERANCE)
     ]
     return max(fitting, key=lambda level: level.rows.scale, default=levels[0])
+
+
+def levels_by_size(file: SlideFile) -> list[Level]:
+    """All levels of a slide, the finest first, where their sizes say that they lie."""
+    slide, levels = file.shapes[0], []
+    for index, shape in enumerate(file.shapes):
+        rows, cols = axes_by_size(slide, shape)
+        levels.append(Level(index=index, rows=rows, cols=cols, tile=file.tile_shape(index)))
+    return levels

@@ -46,14 +46,19 @@ def stored_pixels(level: Level) -> Sampling:
 def sampled_at(mpp: float, level: Level, slide: tuple[int, int], size: PixelSize | None) -> Sampling:
     """The pixels of so many µm whose centres lie in the level, from the corner of level 0."""
     assert size is not None
-    step = mpp / size.height, mpp / size.width
+    return sampled((mpp / size.height, mpp / size.width), (0.0, 0.0), level, slide)
+
+
+def sampled(step: tuple[float, float], corner: tuple[float, float], level: Level, slide: tuple[int, int]) -> Sampling:
+    """The pixels of so many px of level 0, from a corner, whose centres lie in the slide and in the level."""
     height, width = (
-        _count(axis, length, pitch) for axis, length, pitch in zip((level.rows, level.cols), slide, step, strict=True)
+        _count(axis, length, pitch, edge)
+        for axis, length, pitch, edge in zip((level.rows, level.cols), slide, step, corner, strict=True)
     )
-    return Sampling(shape=(height, width), step=step)
+    return Sampling(shape=(height, width), step=step, corner=corner)
 
 
-def _count(axis: LevelAxis, slide: int, step: float) -> int:
+def _count(axis: LevelAxis, slide: int, step: float, corner: float) -> int:
     """Pixels of an axis whose centres lie in the slide and in the level."""
-    end = min(float(slide), axis.origin + axis.length * axis.scale)
+    end = min(float(slide), axis.origin + axis.length * axis.scale) - corner
     return max(math.ceil(end / step - CENTRE - ROUNDING_PX), 1)

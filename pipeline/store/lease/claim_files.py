@@ -15,7 +15,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.errors import Unfinished
 from pipeline.geometry.shards import Shard
@@ -26,6 +28,8 @@ from pipeline.store.lifecycle import main_layer_of, read_store_meta
 
 LEASE = "lease"
 """Name of the folder of claims, below an array of the full resolution."""
+IMAGE_CLAIMS = ".wholecloth/claims"
+"""Folder of claims on an image of somebody else, of which nothing stays when a claim is given back."""
 _NAME = re.compile(r"(?:all|shard-(\d+)-of-(\d+))\.(\d+)\.json")
 
 Notify = Callable[[str], None]
@@ -158,6 +162,8 @@ class Claims:
         if self.still_exists(claim):
             self._files.delete(claim.key)
             self._files.delete(self._heartbeat_key(claim))
+        if self.folder == IMAGE_CLAIMS:
+            self._remove_empty_folders()
 
     def in_use_error(self, claim: Claim) -> Unfinished:
         """What is said to whom a claim forbids the store."""
@@ -170,6 +176,13 @@ class Claims:
     @property
     def _files(self) -> Files:
         return files_at(self.store)
+
+    def _remove_empty_folders(self) -> None:
+        """On disk, where folders stay when their files go."""
+        if isinstance(self.store, Path):
+            for folder in (self.store / self.folder, (self.store / self.folder).parent):
+                with suppress(OSError):  # another claim is in it
+                    folder.rmdir()
 
     def _heartbeat_key(self, claim: Claim) -> str:
         return f"{self.folder}/{claim.holder.token}.beat"

@@ -14,7 +14,7 @@ from typing import Any, Self
 from pipeline.errors import ConfigError, StoreError, Unfinished
 from pipeline.geometry.shards import Shard
 from pipeline.locations import Place
-from pipeline.store.lease.claim_files import Claim, Claims, Notify, read_store_id
+from pipeline.store.lease.claim_files import IMAGE_CLAIMS, Claim, Claims, Notify, read_store_id
 from pipeline.store.lease.process_identity import is_alive, this_process
 
 DEFAULT_LEASE_S = 30.0
@@ -148,15 +148,36 @@ def acquire(
     StoreError
         There is no store of ours.
     """
-    claims = Claims.on(store, _patience())
+    return _acquire(Claims.on(store, _patience()), shard, work, notify, stop)
+
+
+def _acquire(claims: Claims, shard: Shard | None, work: str, notify: Notify, stop: Callable[[], None]) -> Lease:
     try:
         claim, since = _create_claim(claims, shard, work, notify)
     except OSError as error:
         raise Unfinished(
-            f"{store} cannot be written ({error.strerror}). Make it writable, or make room, and run the "
+            f"{claims.store} cannot be written ({error.strerror}). Make it writable, or make room, and run the "
             f"same command again."
         ) from error
     return Lease(claims, claim, stop, since)
+
+
+def acquire_image(image: Place, work: str, notify: Notify) -> Lease:
+    """Claim an image of somebody else, into which a label image is written; no other export writes into it meanwhile.
+
+    Parameters
+    ----------
+    image
+        Its group.
+    work, notify
+        As `acquire` takes them.
+
+    Raises
+    ------
+    Unfinished
+        Somebody else is at work on it, or it cannot be written.
+    """
+    return _acquire(Claims(image, IMAGE_CLAIMS, _patience()), None, work, notify, lambda: None)
 
 
 def assert_held(store: Place, store_id: str = "") -> None:

@@ -95,6 +95,12 @@ def test_a_slide_is_read_at_the_size_that_is_asked_for(tmp_path: Path) -> None:
     assert (config.source.kind, config.source.mpp, config.source.level) == ("slide", 1.0, None)
 
 
+def test_the_sample_of_a_slide_is_a_slide(tmp_path: Path) -> None:
+    pytest.importorskip("openslide")
+    _, config = suggested(tmp_path, "sample://slide?seed=104&size=64", source={"mpp": 2.0})
+    assert (config.source.kind, config.source.path) == ("slide", "sample://slide?seed=104&size=64")
+
+
 @pytest.mark.parametrize(
     ("hints", "words"),
     [

@@ -30,3 +30,16 @@ def test_numbers_of_pixels_are_even_and_differ_by_seed() -> None:
     counts = np.histogram(first, bins=10, range=(0, 1))[0]
     assert counts.min() > 0.9 * first.size / 10
     assert abs(np.corrcoef(first.ravel(), other.ravel())[0, 1]) < 0.02
+
+
+@pytest.mark.parametrize("period", [3.7, 40.0, 900.0])
+def test_a_field_at_points_is_the_field_of_their_pixels(period: float) -> None:
+    window = Window(row=1000, col=2000, height=90, width=70)
+    rows, cols = np.divmod(np.random.default_rng(0).permutation(90 * 70)[:200], 70)
+    points = noise.smooth_at(rows + window.row, cols + window.col, period, 3)
+    assert np.allclose(points, noise.smooth(window, period, 3)[rows, cols], atol=1e-6)
+
+
+def test_a_smooth_field_of_a_part_is_that_of_the_whole_to_the_bit() -> None:
+    whole = noise.smooth(Window(row=-50, col=30, height=300, width=200), 17.3, 5)
+    assert (noise.smooth(Window(row=7, col=91, height=40, width=60), 17.3, 5) == whole[57:97, 61:121]).all()
