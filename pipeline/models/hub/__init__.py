@@ -79,7 +79,9 @@ def model_on_this_machine(model: ModelConfig) -> ModelConfig:
     if model.address is None or (model.path is not None and model.path.is_file()):
         return model
     if is_of_hub(model):
-        return locate_model(model, silent=True).model
+        file = hub_file(model.address)
+        file = resolve(file, silent=True)[0] if file.commit is None else file
+        return model.located(fetch(file, silent=True), str(file))
     try:
         return model.located(package_file(model.address), model.address)
     except ValueError as error:
@@ -93,9 +95,17 @@ def is_of_hub(model: ModelConfig) -> bool:
 
 def _resolved(file: HubFile, stored: str | None, silent: bool) -> tuple[HubFile, tuple[str, ...]]:
     """The file at one commit, and what is to be told of it."""
-    before = hub_file(stored) if stored is not None and stored.startswith(HUB_SCHEME) else None
+    before = _earlier_file(stored)
     if file.commit is None and before is not None and before.has_same_name(file):
         file = before
     if file.commit is None:
         return resolve(file, silent=silent)
     return file, revision_remarks(file)
+
+
+def _earlier_file(stored: str | None) -> HubFile | None:
+    """The file that a store was made with; None where it was none of a repository."""
+    try:
+        return None if stored is None else hub_file(stored)
+    except ValueError:
+        return None

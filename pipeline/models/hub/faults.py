@@ -12,10 +12,10 @@ from difflib import get_close_matches
 
 from pipeline.config.hub_address import HubFile
 from pipeline.errors import ModelError, PipelineError, Unfinished
-from pipeline.models.hub.library import cache_of_hub, files_of, is_offline, revisions_of, server
+from pipeline.models.hub.library import cache_of_hub, is_offline, repository_files, repository_revisions, server
 from pipeline.models.weights.file_type import ENDINGS
 
-BUSY = (408, 425, 429)
+RETRY_STATUSES = (408, 425, 429)
 """Answers of a server that may be asked again, beside those from 500 on."""
 SHOWN_NAMES = 5
 LOG_IN = "Log in with `hf auth login`, or set HF_TOKEN"
@@ -26,8 +26,8 @@ def is_outage(error: BaseException) -> bool:
     error = _cause(error)
     status = _status(error)
     if status is not None:
-        return status in BUSY or status >= 500
-    return bool(_names(error) & {"OfflineModeIsEnabled", "ConnectionError", "TransportError", "TimeoutError"})
+        return status in RETRY_STATUSES or status >= 500
+    return bool(_names(error) & {"OfflineModeIsEnabled", "ConnectionError", "TransportError", "Timeout"})
 
 
 def hub_fault(file: HubFile, error: BaseException, name: str | None = None) -> PipelineError:
@@ -96,12 +96,12 @@ def _disabled(file: HubFile, name: str) -> str:
 
 def _no_revision(file: HubFile, name: str) -> str:
     revision = file.commit or file.revision
-    names = _near_names(revision, lambda: revisions_of(file))
+    names = _near_names(revision, lambda: repository_revisions(file))
     return f"{file.repository} has no branch, tag or commit {revision}. Give one that it has{names}."
 
 
 def _no_file(file: HubFile, name: str) -> str:
-    names = _near_names(name, lambda: files_of(file))
+    names = _near_names(name, lambda: repository_files(file))
     return f"{file.repository} has no file {name} at {file.commit or file.revision}. Give one that it has{names}."
 
 

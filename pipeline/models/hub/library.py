@@ -13,7 +13,6 @@ from pipeline.config.hub_address import HubFile
 from pipeline.redact import redacted
 from pipeline.runtime.optional_imports import require
 
-EXTRA = "hub"
 PURPOSE = "A model.path that begins with hf://"
 CACHED_COMMITS = "snapshots"
 """The folder in the cache of a repository that has a folder for each commit."""
@@ -21,7 +20,7 @@ CACHED_COMMITS = "snapshots"
 
 def hub_library() -> ModuleType:
     """The module of the library that fetches files; raises ExtraError where it is not installed."""
-    return require("huggingface_hub.file_download", EXTRA, PURPOSE)
+    return require("huggingface_hub.file_download", "hub", PURPOSE)
 
 
 def server() -> str:
@@ -80,13 +79,13 @@ def download(file: HubFile, name: str | None = None) -> Path:
     return Path(hub_library().hf_hub_download(file.repository, name or file.file, revision=revision))
 
 
-def files_of(file: HubFile) -> list[str]:
+def repository_files(file: HubFile) -> list[str]:
     """The files of the repository at the revision, by a question to the server; raises the library's errors."""
     information = _questions().model_info(file.repository, revision=file.commit or file.revision)
     return [entry.rfilename for entry in information.siblings or ()]
 
 
-def revisions_of(file: HubFile) -> list[str]:
+def repository_revisions(file: HubFile) -> list[str]:
     """Branches and tags of the repository, by a question to the server; raises the library's errors."""
     references = _questions().list_repo_refs(file.repository)
     return [reference.name for reference in (*references.branches, *references.tags)]
@@ -94,13 +93,13 @@ def revisions_of(file: HubFile) -> list[str]:
 
 def _questions() -> Any:
     """The object of the library that asks the server about repositories."""
-    return require("huggingface_hub", EXTRA, PURPOSE).HfApi()
+    return require("huggingface_hub", "hub", PURPOSE).HfApi()
 
 
 @contextmanager
 def without_progress(silent: bool) -> Iterator[None]:
     """While it is open, downloads draw no bars where that is asked for."""
-    utils = require("huggingface_hub.utils", EXTRA, PURPOSE)
+    utils = require("huggingface_hub.utils", "hub", PURPOSE)
     if not silent or utils.are_progress_bars_disabled() or os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS"):
         yield
         return

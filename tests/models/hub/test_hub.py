@@ -139,7 +139,9 @@ def test_a_worker_on_another_machine_fetches_the_same_commit(hub: Hub) -> None:
     here = locate_model(model()).model
     hub.branches["main"] = SECOND
     away = here.located(Path("/another/machine/unet.pt"), RESOLVED)
+    hub.asked.clear()
     assert model_on_this_machine(away).path == here.path
+    assert hub.asked == []
     network = load(away, 3, torch.device("cpu"))
     assert network.identity() == load(here, 3, torch.device("cpu")).identity()
 
