@@ -9,8 +9,16 @@ from pathlib import Path
 from pipeline.config.hub_address import HubFile
 from pipeline.errors import ModelError
 from pipeline.models.hub.companions import companions
-from pipeline.models.hub.faults import hub_fault
-from pipeline.models.hub.library import cached_file, download, is_absent, is_offline, without_progress
+from pipeline.models.hub.faults import hub_fault, is_outage
+from pipeline.models.hub.library import (
+    SHORT_TIMEOUT_S,
+    cached_file,
+    download,
+    is_absent,
+    is_offline,
+    require_on_server,
+    without_progress,
+)
 from pipeline.models.hub.plain_files import plain_files
 from pipeline.models.weights import sha256
 
@@ -58,12 +66,20 @@ def _companion(file: HubFile, name: str, required: bool, silent: bool) -> Path |
     if required:
         return _present(file, name, silent)
     cached = cached_file(file, name)
-    if cached is not None or is_absent(file, name) or is_offline():
-        return cached
+    return cached if cached is not None or is_absent(file, name) or is_offline() else _hints(file, name)
+
+
+def _hints(file: HubFile, name: str) -> Path | None:
+    """A file with hints from the server; None where there is none, as most often, or no answer."""
+    try:
+        require_on_server(file, name, SHORT_TIMEOUT_S)  # a download would try again and again
+    except Exception as error:  # as above
+        if is_outage(error):
+            return None
     try:
         with without_progress(True):
-            return download(file, name)
-    except Exception:  # as above: a file with hints, most often one that does not exist
+            return download(file, name)  # which notes in the cache that there is none
+    except Exception:  # as above
         return None
 
 

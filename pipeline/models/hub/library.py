@@ -14,8 +14,8 @@ from pipeline.redact import redacted
 from pipeline.runtime.optional_imports import require
 
 PURPOSE = "A model.path that begins with hf://"
-CACHED_COMMITS = "snapshots"
-"""The folder in the cache of a repository that has a folder for each commit."""
+SHORT_TIMEOUT_S = 3.0
+"""For the server's answer to a question that a job can do without."""
 
 
 def hub_library() -> ModuleType:
@@ -56,18 +56,27 @@ def is_absent(file: HubFile, name: str) -> bool:
     return cached is not None and not isinstance(cached, str)
 
 
-def commit_of(path: Path) -> str:
-    """The commit of a file in the cache."""
-    return path.parts[len(path.parts) - 1 - path.parts[::-1].index(CACHED_COMMITS) + 1]
+def commit_of(path: Path, file: HubFile) -> str:
+    """The commit of a file in the cache: ``…/snapshots/COMMIT/path/in/the/repository``."""
+    return path.parts[-1 - len(file.file.split("/"))]
 
 
 def head_commit(file: HubFile, timeout: float | None = None) -> str | None:
     """The commit at which a branch or tag stands, as the server says within a time, s; raises the library's errors."""
-    library = hub_library()
-    timeout = library.constants.HF_HUB_ETAG_TIMEOUT if timeout is None else timeout
-    url = library.hf_hub_url(file.repository, file.file, revision=file.revision)
-    commit = library.get_hf_file_metadata(url, timeout=timeout).commit_hash
+    timeout = hub_library().constants.HF_HUB_ETAG_TIMEOUT if timeout is None else timeout
+    commit = _metadata(file, file.file, file.revision, timeout).commit_hash
     return None if commit is None else str(commit)
+
+
+def require_on_server(file: HubFile, name: str, timeout: float) -> None:
+    """Ask once, for a time, s, whether a commit has a file of a name; raises the library's errors."""
+    _metadata(file, name, file.commit or file.revision, timeout)
+
+
+def _metadata(file: HubFile, name: str, revision: str, timeout: float) -> Any:
+    library = hub_library()
+    url = library.hf_hub_url(file.repository, name, revision=revision)
+    return library.get_hf_file_metadata(url, timeout=timeout)
 
 
 def download(file: HubFile, name: str | None = None) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.config.hub_address import HubFile
 from pipeline.models.hub.faults import hub_fault, is_outage
 from pipeline.models.hub.library import (
+    SHORT_TIMEOUT_S,
     cached_file,
     commit_of,
     download,
@@ -14,8 +15,6 @@ from pipeline.models.hub.library import (
     without_progress,
 )
 
-REMARK_TIMEOUT_S = 3.0
-"""For the server's answer to a question that a job can do without."""
 SHORT_COMMIT = 12
 """Characters of a commit in a sentence."""
 
@@ -43,11 +42,12 @@ def resolve(file: HubFile, *, silent: bool = False) -> tuple[HubFile, tuple[str,
     try:
         head_commit(file)  # by itself, as a download falls back to the cache without a word
         with without_progress(silent):
-            return file.at(commit_of(download(file))), ()
+            return file.at(commit_of(download(file), file)), ()
     except Exception as error:  # of the library, of its transport, of a proxy, or of the disk
         if not is_outage(error) or (cached := cached_file(file)) is None:
             raise hub_fault(file, error) from None
-        return file.at(commit_of(cached)), (_unasked(file, commit_of(cached)),)
+        commit = commit_of(cached, file)
+        return file.at(commit), (_unasked(file, commit),)
 
 
 def revision_remarks(file: HubFile) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ def revision_remarks(file: HubFile) -> tuple[str, ...]:
     if file.pin is None or is_offline():
         return ()
     try:
-        commit = head_commit(file, REMARK_TIMEOUT_S)
+        commit = head_commit(file, SHORT_TIMEOUT_S)
     except Exception as error:  # as above; a file that is gone from the branch is an answer with a commit
         answer = getattr(error, "response", None)
         commit = None if answer is None else answer.headers.get("X-Repo-Commit")

@@ -89,6 +89,21 @@ def test_a_file_that_is_not_in_the_cache_names_the_command_that_fetches_it(
     assert f"`hf download owner/nets deep/unet.pt --revision {FIRST}`" in str(error)
 
 
+def test_a_file_that_was_fetched_by_hand_runs_without_its_server(hub: Hub) -> None:
+    from huggingface_hub import hf_hub_download
+
+    path = hf_hub_download("owner/nets", "deep/unet.pt", revision=FIRST)
+    hub.status = 503
+    hub.asked.clear()
+    assert str(locate_model(model(f"{MAIN}@{FIRST}")).model.path) == path
+    assert len(hub.asked) == 1  # for the hints beside it
+
+
+def test_a_folder_of_the_repository_may_have_any_name(hub: Hub) -> None:
+    hub.commits[FIRST]["snapshots/old/unet.pt"] = hub.commits[FIRST]["deep/unet.pt"]
+    assert locate_model(model("hf://owner/nets/snapshots/old/unet.pt")).model.place.endswith(f"#commit={FIRST}")
+
+
 def test_a_server_that_is_away_is_an_outage(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     template = "http://127.0.0.1:9/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
