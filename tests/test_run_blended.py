@@ -219,7 +219,8 @@ def test_a_store_without_turns_is_not_resumed_with_them(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.nightly("jobs")
 def test_the_plan_keeps_recomputed_tiles_below_a_tenth_and_counts_the_turns(tmp_path: Path) -> None:
-    from pipeline.planning.describe import describe, plan_rows
+    from pipeline.planning.describe import describe
+    from pipeline.planning.plan_rows import plan_rows
 
     scenes.scene(tmp_path / "scene.tif", 2500, 1800)
     job = prepare_job(

@@ -21,7 +21,8 @@ import pipeline
 from pipeline.config.load import load_config
 from pipeline.errors import ConfigError
 from pipeline.geometry.shards import Shard
-from pipeline.planning.describe import describe, plan_rows
+from pipeline.planning.describe import describe
+from pipeline.planning.plan_rows import plan_rows
 from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running.execute import prepare_job
 from pipeline.running.finish import complete_store

@@ -107,11 +107,11 @@ class SourceFacts:
 
 
 SOURCE_FACTS: dict[str, SourceFacts] = {
-    "raster": SourceFacts(keys=("pixel_size",)),
+    "raster": SourceFacts(keys=("pixel_size", "select", "axes")),
     "bands": SourceFacts(
         keys=("resolution", "radiometry", "valid"), forms=(str, dict), names_bands=True, resamples=True
     ),
-    "slide": SourceFacts(keys=("pixel_size", "mpp", "level")),
+    "slide": SourceFacts(keys=("pixel_size", "mpp", "level", "select", "axes")),
     "mosaic": SourceFacts(keys=("overlap", "unreadable"), forms=(str, list)),
     "stac": SourceFacts(
         keys=("resolution", "radiometry", "valid", "assets", "sign", "as", "overlap", "unreadable"),

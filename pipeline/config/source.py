@@ -141,11 +141,13 @@ class SourceConfig(ConfigSection):
     )
     select: dict[str, SelectValue] | None = Field(
         None,
-        description="of kind zarr: by dimension the label that is read, such as {time: 2024-06-01}, or a list of those "
-        "that are bands",
+        description="of kinds raster, slide and zarr: by dimension (page, channel, z, time, well …) the label or place "
+        "that is read, a list of those that are bands, or max or mean of all",
     )
     axes: str | Annotated[list[str], Field(min_length=2)] | None = Field(
-        None, description="of kind zarr: names of the array's dimensions in order, such as [time, y, x, band] or tyxc"
+        None,
+        description="of kinds raster, slide and zarr: names of the dimensions in order, such as [time, y, x, band] or "
+        "tyxc",
     )
     georeference: GeoreferenceConfig | Literal["pixels"] | None = Field(
         None, description="of kind zarr: where the pixels lie, instead of what the file says; pixels: nowhere"

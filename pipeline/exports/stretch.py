@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.store.picture import percentile_range
+from pipeline.store.picture_spec import COLOUR_RANGE
 from pipeline.store.values import ValuesSpec
 
 MAX_CHANNELS = 3
@@ -31,7 +32,7 @@ class Stretched:
     """Names of the channels, with the numbers between which each is stretched."""
 
 
-def stretch(stored: npt.NDArray[np.generic], values: ValuesSpec) -> Stretched:
+def stretch(stored: npt.NDArray[np.generic], values: ValuesSpec, as_seen: bool = False) -> Stretched:
     """A picture of the first channels.
 
     Parameters
@@ -40,11 +41,13 @@ def stretch(stored: npt.NDArray[np.generic], values: ValuesSpec) -> Stretched:
         (channels, rows, cols) as stored; of one or two channels the first is drawn as grey, of more the first three.
     values
         What they stand for.
+    as_seen
+        Whether they are colours from 0 to 255, which are shown as they are.
     """
     shown = stored if len(stored) == MAX_CHANNELS else stored[:1]
     planes = [values.numbers(plane, k) for k, plane in enumerate(shown)]
     valid = values.valid(stored[0])
-    ranges = [percentile_range(plane[valid]) for plane in planes]
+    ranges = [COLOUR_RANGE if as_seen else percentile_range(plane[valid]) for plane in planes]
     bytes_ = [_bytes(plane, low, high) for plane, (low, high) in zip(planes, ranges, strict=True)]
     swatches = _RGB if len(planes) == MAX_CHANNELS else (_GREY,)
     return Stretched(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +64,18 @@ class Window:
 
     def __str__(self) -> str:
         return f"rows {self.row}–{self.row + self.height - 1}, cols {self.col}–{self.col + self.width - 1}"
+
+
+def lattice_parts(window: Window, rows: int, cols: int) -> Iterator[Window]:
+    """Parts of a window, cut where the raster's rows and columns are multiples of these."""
+    for down, across in product(_parts(window.rows, rows), _parts(window.cols, cols)):
+        yield Window.of(down, across)
+
+
+def _parts(span: Span, side: int) -> Iterator[Span]:
+    """Parts of a span, cut at the multiples of a side."""
+    for start in range(span.start // side * side, span.stop, side):
+        yield Span(start, start + side).intersect(span)
 
 
 def bounding_window(mask: npt.NDArray[np.bool_], window: Window) -> Window | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from pipeline.config.families import ENGINE_FACTS, EngineFacts
 from pipeline.inference.normalise import Adjustment
 from pipeline.planning.aoi_cost import AoiCost, cost_of_aoi
 from pipeline.planning.job import Job
@@ -19,11 +18,6 @@ from pipeline.sources.only.area import RequestedArea
 
 STORED = 4 / 3
 """Bytes stored per byte of full resolution: overviews add a third."""
-GOES_ON = (
-    "`run` compares the pixels of the blocks that are committed and goes on where they are the same; "
-    "with --same-source it goes on without a look"
-)
-"""What becomes of a store whose source lies elsewhere."""
 
 
 def describe(job: Job) -> dict[str, Any]:
@@ -131,8 +125,8 @@ def _cost(job: Job) -> AoiCost:
 
 def plan_metrics(job: Job) -> dict[str, Any]:
     """Its main numbers, flat, for machines."""
-    said = describe(job)
-    raster, tile, blocks, used = said["raster"], said["tile"], said["blocks"], said["memory"]
+    facts = describe(job)
+    raster, tile, blocks, used = facts["raster"], facts["tile"], facts["blocks"], facts["memory"]
     return {
         "store": str(job.path),
         "height": raster["height"],
@@ -140,16 +134,16 @@ def plan_metrics(job: Job) -> dict[str, Any]:
         "blocks": blocks["count"],
         "block": blocks["size"],
         "tile": tile["size"],
-        "halo": said["halo"]["px"],
+        "halo": facts["halo"]["px"],
         "step": tile["step"],
-        "arithmetic_overhead": said["arithmetic_overhead"],
-        "read_amplification": said["read_amplification"],
+        "arithmetic_overhead": facts["arithmetic_overhead"],
+        "read_amplification": facts["read_amplification"],
         "memory_projected": used["projected"],
         "memory_budget": used["budget"],
-        "estimated_seconds": said["estimated_seconds"],
-        "device": said["device"],
-        "precision": said["precision"],
-        "engine": said["engine"],
+        "estimated_seconds": facts["estimated_seconds"],
+        "device": facts["device"],
+        "precision": facts["precision"],
+        "engine": facts["engine"],
         "in_flight": blocks["in_flight"],
         "resumes": job.resumes,
         "locked": job.config.locked is not None,
@@ -173,70 +167,6 @@ def headline(job: Job) -> str:
     )
 
 
-def plan_rows(job: Job) -> list[tuple[str, str]]:
-    """The same for a person: rows of a name and a sentence."""
-    said = describe(job)
-    raster, network, blocks, used = said["raster"], said["network"], said["blocks"], said["memory"]
-    blame = f"; to blame: {', '.join(network['blame'])}" if network["blame"] else ""
-    rows = [
-        (
-            "raster",
-            f"{raster['height']} × {raster['width']} px, {raster['bands']} bands of {raster['dtype']}, "
-            f"{job.source.grid.code or 'no CRS code'}",
-        ),
-        *[("", note) for note in raster["notes"]],
-        *[("", f"{words}: {GOES_ON}") for words in (raster["moved"],) if words],
-        *[(key.split(".")[-2], sentence) for key, sentence in option_sentences(OPTIONS, job.resolved).items()],
-        (
-            "network",
-            f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}; "
-            f"{_made(network)}",
-        ),
-        *[("", text) for text in (network["address"], *network["revision"]) if text],
-        *_area(said),
-        *[("weights", note) for note in said["network"]["notes"]],
-        *[("answer", remark) for remark in said["network"]["remarks"]],
-        (
-            "halo",
-            f"{said['halo']['px']} px: {said['halo']['why']}"
-            if said["halo"]["px"] is not None
-            else said["halo"]["why"],
-        ),
-        ("tile", _tile(said)),
-        (
-            "blocks",
-            f"{_blocks(said)} of {blocks['size']} px, {_hands(said)}; chunk {blocks['chunk']} px, shard "
-            f"{blocks['shard'] or 'none'}",
-        ),
-        ("arithmetic", _arithmetic(said)),
-        ("reading", _reading(said)),
-        ("memory", f"{human(used['projected'])} projected, {human(used['budget'])} allowed"),
-        *[("", f"{name}: {human(size)}") for name, size in used["buffers"].items()],
-        *_device_memory(said),
-        ("output", f"{human(said['output_bytes_before_compression'])} before compression, at {job.path}"),
-        ("exports", ", ".join(said["exports"]) or "none"),
-        *_postprocess(job),
-        ("device", f"{said['device']}, {said['precision']}, {threads(said)}, engine {said['engine']}"),
-    ]
-    if said["estimated_seconds"] is not None:
-        rows.append(
-            (
-                "time",
-                f"about {duration_text(said['estimated_seconds'])} of the network alone, from one small image just now",
-            )
-        )
-    return rows
-
-
-def _postprocess(job: Job) -> list[tuple[str, str]]:
-    """Steps, each with its resolved size."""
-    if job.cleaning is None:
-        return []
-    stored = [("", "by the steps that the store names: output.postprocess is not given")] * job.cleaning.is_stored
-    first, *others = (step.sentence for step in job.cleaning.steps)
-    return [("cleaned", first), *(("", sentence) for sentence in others), *stored]
-
-
 def _on_device(job: Job) -> dict[str, Any] | None:
     """Of a device with memory of its own."""
     plan = job.plan
@@ -245,23 +175,6 @@ def _on_device(job: Job) -> dict[str, Any] | None:
         if plan.worker_layout.device is None
         else {"room": plan.worker_layout.device, "projected": sum(plan.on_device.values()), "buffers": plan.on_device}
     )
-
-
-def _device_memory(said: dict[str, Any]) -> list[tuple[str, str]]:
-    used = said["device_memory"]
-    if used is None:
-        return []
-    halved = (
-        ""
-        if used["projected"] <= used["room"]
-        else f"; {'batches' if said['tile']['step'] else 'tiles'} that do not fit are halved"
-    )
-    buffers = [("", f"{name}: {human(size)}") for name, size in used["buffers"].items()]
-    return [("on device", f"{human(used['projected'])} projected, {human(used['room'])} allowed{halved}"), *buffers]
-
-
-def _made(network: dict[str, Any]) -> str:
-    return f"{network['fold']}; compiled" if network["compile"] else str(network["fold"])
 
 
 def _described_area(area: RequestedArea, cost: AoiCost, pixels: int) -> dict[str, Any]:
@@ -273,91 +186,5 @@ def _described_area(area: RequestedArea, cost: AoiCost, pixels: int) -> dict[str
     }
 
 
-def _area(said: dict[str, Any]) -> list[tuple[str, str]]:
-    area = said["area"]
-    if area is None:
-        return []
-    row = f"{area['pixels']:,} px, {area['share']:.2%} of the raster, in {area['path']}"
-    return [("area", row), *(("", note) for note in area["notes"])]
-
-
-def _blocks(said: dict[str, Any]) -> str:
-    blocks = said["blocks"]
-    return (
-        f"{blocks['count']:,}"
-        if said["area"] is None
-        else f"{blocks['count']:,} that touch the area, of {blocks['of']:,}"
-    )
-
-
-def _hands(said: dict[str, Any]) -> str:
-    blocks, facts = said["blocks"], ENGINE_FACTS.get(said["engine"], EngineFacts())
-    if facts.workers == "scheduler":
-        return "as many in flight in each worker as it has threads"
-    each = (
-        f" in each of {blocks['processes']} processes{' of a job' if facts.workers == 'job' else ''}"
-        if facts.out_of_process
-        else ""
-    )
-    return f"{blocks['in_flight']} in flight{each}"
-
-
-def threads(said: dict[str, Any]) -> str:
-    """Of `describe`, or of what a report keeps of it: tiles at once, and threads of each."""
-    many = f"{said['threads']} intra-op thread{'s' if said['threads'] > 1 else ''}"
-    streams = said.get("streams", 1)  # reports of earlier releases know none
-    return many if streams == 1 else f"{streams} tiles at once with {many} each"
-
-
-def _whose(said: dict[str, Any]) -> str:
-    return "the raster's" if said["area"] is None else "the area's"
-
-
-def _tile(said: dict[str, Any]) -> str:
-    tile = said["tile"]
-    if not tile["step"]:
-        meet = f"at most {tile['size']} px, core {tile['core']} px"
-    else:
-        several = f", {tile['batch']} at once" if tile["batch"] > 1 else ""
-        meet = f"{tile['size']} px every {tile['step']} px, taper {tile['taper']}, {tile['blend']} averaged{several}"
-    return (
-        meet
-        if tile["augment"] == "none"
-        else f"{meet}; each {VIEWS_PER_TILE[tile['augment']]} times ({tile['augment']}), {tile['blend']} averaged"
-    )
-
-
-def _arithmetic(said: dict[str, Any]) -> str:
-    words = f"{said['arithmetic_overhead']:.2f} × {_whose(said)} pixels go through the network"
-    return (
-        words
-        if not said["tile"]["step"]
-        else f"{words}; tiles that straddle blocks are computed for each, which adds {said['recomputed']:.1%}"
-    )
-
-
-def _reading(said: dict[str, Any]) -> str:
-    rows, cols = said["reading"]["file_block"]
-    done = "warped, in units" if said["reading"]["warped"] else "decoded, from the file's blocks"
-    words = f"{said['read_amplification']:.2f} × {_whose(said)} pixels are {done} of {rows} × {cols} px"
-    if not said["reading"]["held"]:
-        return words
-    swaths = f", in {said['reading']['swaths']:,} swaths" if said["reading"]["swaths"] > 1 else ""
-    return f"{words}{swaths}; {human(said['reading']['held'])} are held for neighbouring blocks"
-
-
 def _radius(job: Job) -> int | str:
     return job.locality.radius.largest if job.locality.radius else "unbounded"
-
-
-def duration_text(seconds: float) -> str:
-    """Seconds as a person reads them."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return (
-        f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-        if seconds < 172800
-        else f"{seconds / 86400:.1f} days"
-    )

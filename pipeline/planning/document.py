@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.inspect.invalid_pixels import Invalid, invalid
-from pipeline.planning.describe import describe, plan_rows
+from pipeline.planning.describe import describe
 from pipeline.planning.halo_saving import Saving, tolerance_saving
 from pipeline.planning.job import Job
 from pipeline.planning.pass_cost import PassCost, pass_cost
+from pipeline.planning.plan_rows import plan_rows
 from pipeline.planning.warnings import job_warnings
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from pipeline.errors import PipelineError, PlanError
 from pipeline.planning.counted_area import counted_area
-from pipeline.planning.describe import duration_text
 from pipeline.planning.job import Job
 from pipeline.planning.normalisation import measure_of
+from pipeline.planning.plan_rows import duration_text
 from pipeline.runtime import resources
 from pipeline.runtime.resources import human
 from pipeline.statistics.cell_task import CellPixels

@@ -87,7 +87,7 @@ def raster_image(source: Source, tags: BandTags, side: int) -> Colors | None:
         lattice = pixel_lattice(source, bands, step)
     if lattice is None:
         return None
-    shown = stretch(np.where(lattice.valid, lattice.data, np.nan), _named(tags, bands))
+    shown = stretch(np.where(lattice.valid, lattice.data, np.nan), _named(tags, bands), tags.as_seen)
     return over_pattern(shown.colors, shown.valid)
 
 
@@ -95,7 +95,7 @@ def _image(read: WindowPixels, tags: BandTags) -> tuple[Colors, tuple[Entry, ...
     """By the file's own red, green and blue; else by the first three bands, or the first one of two."""
     bands = _shown_bands(tags, len(read.raw))
     planes = np.where(read.valid, read.raw[list(bands)].astype(np.float32), np.nan)
-    shown = stretch(planes, _named(tags, bands))
+    shown = stretch(planes, _named(tags, bands), tags.as_seen)
     return over_pattern(shown.colors, shown.valid), tuple(shown.legend)
 
 

@@ -8,14 +8,14 @@ from typing import Any
 from pipeline.config import SourceConfig
 from pipeline.config.families import SOURCE_KINDS
 from pipeline.interfaces import Source
-from pipeline.sources import bands, mosaic, raster, slide, stac, stack, zarr
+from pipeline.sources import bands, mosaic, planes, slide, stac, stack, zarr
 from pipeline.sources.gdal.options import mask_urls
 from pipeline.sources.regrid import on_grid
 from pipeline.sources.stacked.stacked_source import StackedSource
 from pipeline.sources.wrappers.read_timeout import with_timeout
 
 KINDS: dict[str, Callable[[SourceConfig, float | None], Source]] = {
-    "raster": raster.open_source,
+    "raster": planes.open_source,
     "bands": bands.open_source,
     "slide": slide.open_source,
     "mosaic": mosaic.open_source,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.interfaces import Source
 from pipeline.sources.gdal.opening import open_dataset
@@ -10,6 +10,7 @@ from pipeline.sources.gdal.options import gdal_env
 from pipeline.sources.mosaics.mosaic_source import MosaicSource
 from pipeline.sources.overview import raster_of, without_wrappers
 from pipeline.sources.stacked.stacked_source import StackedSource
+from pipeline.store.picture_spec import shows_colours
 
 RGB = ("red", "green", "blue")
 
@@ -28,6 +29,8 @@ class BandTags:
     offsets: tuple[float, ...] = ()
     all_names: tuple[str, ...] = ()
     """Descriptions of all bands of the file."""
+    as_seen: bool = False
+    """Whether the bands are colours as a microscope shows them."""
 
     @property
     def are_scaled(self) -> bool:
@@ -37,11 +40,16 @@ class BandTags:
 
 def read_band_tags(source: Source) -> BandTags:
     """The tags of the bands of a source."""
+    as_seen = shows_colours(source.grid.unit, str(source.dtype), source.bands)
+    return replace(_tags(source), as_seen=as_seen)
+
+
+def _tags(source: Source) -> BandTags:
     if (stack := stack_of(source)) is not None:
         return BandTags(names=stack.band_names, rgb=stack.rgb, all_names=stack.band_names)
     raster = raster_of(source)
     if raster is None and isinstance(inner := without_wrappers(source), MosaicSource):
-        return read_band_tags(inner.first_piece())
+        return _tags(inner.first_piece())
     if raster is None or raster.bands != len(raster.indexes):
         return BandTags(names=("",) * source.bands)
     with gdal_env(raster.settings), open_dataset(raster.path) as dataset:

@@ -10,6 +10,7 @@ from pipeline.sources.gdal.opening import without_sample
 from pipeline.sources.gdal.pixel_size import PixelSize, given_size, printed_note
 from pipeline.sources.slide_files.measured_levels import band_reader, measured_level
 from pipeline.sources.slide_files.opening import open_slide_file
+from pipeline.sources.slide_files.plane_choice import PlaneChoice
 from pipeline.sources.slide_files.pyramid import MPP_TOLERANCE, Level, SlideFile, coarsest_level, levels_by_size
 from pipeline.sources.slide_files.sampling import sampled_at, stored_pixels
 from pipeline.sources.slide_files.slide_source import SlideSource
@@ -37,7 +38,7 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> SlideSour
             "source.scale_tags is true, but slides have no scale and offset. Leave source.scale_tags out."
         )
     config = config.model_copy(update={"path": without_sample(config.file)})
-    file = open_slide_file(config.file)
+    file = open_slide_file(config.file, PlaneChoice.of(config))
     try:
         return _opened(config, file)
     except ReadError as error:
@@ -51,8 +52,8 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> SlideSour
 
 def _opened(config: SourceConfig, file: SlideFile) -> SlideSource:
     levels = levels_by_size(file)
-    size, size_notes = _size(config, file)
-    channels = _channels(config, file)
+    size, size_notes = size_of(config, file)
+    channels = chosen_channels(config, file)
     level = _level(config, file, levels, size)
     if level.index:
         level = measured_level(band_reader(file, levels, channels[0]), file.shapes[0], level)
@@ -68,12 +69,13 @@ def _opened(config: SourceConfig, file: SlideFile) -> SlideSource:
         dtype=file.dtype,
         nodata=config.nodata,
         rule=config.nodata_rule,
+        choice=PlaneChoice.of(config),
         rgb=tuple(channels.index(k) for k in range(3)) if file.rgb and {0, 1, 2} <= set(channels) else (),
         notes=(*size_notes, *_level_notes(config, levels, level, size), *file.notes),
     )
 
 
-def _size(config: SourceConfig, file: SlideFile) -> tuple[PixelSize | None, list[str]]:
+def size_of(config: SourceConfig, file: SlideFile) -> tuple[PixelSize | None, list[str]]:
     """The size of a pixel of level 0, and what is to be said of it."""
     given, stated = given_size(config.pixel_size), file.stated_size
     if given is not None:
@@ -84,7 +86,7 @@ def _size(config: SourceConfig, file: SlideFile) -> tuple[PixelSize | None, list
     return None, [printed_note(stated)]
 
 
-def _channels(config: SourceConfig, file: SlideFile) -> tuple[int, ...]:
+def chosen_channels(config: SourceConfig, file: SlideFile) -> tuple[int, ...]:
     """Bands that are read, from 0: those that are named, else all but alpha."""
     every = [k for k in range(file.bands) if k != file.alpha]
     channels = every if config.numbers is None else [number - 1 for number in config.numbers]

@@ -16,6 +16,7 @@ from pipeline.sources.array_files.layout import ArrayLayout, layout_of
 from pipeline.sources.array_files.meaning import meaning_of
 from pipeline.sources.array_files.opening import open_array_file
 from pipeline.sources.array_files.placing import ArrayPlace, array_place
+from pipeline.sources.array_files.plates import chosen_image
 from pipeline.sources.array_files.remote_files import as_source_error
 from pipeline.sources.array_files.selection import Selection, selection_of
 from pipeline.sources.array_files.variables import chosen_arrays
@@ -52,6 +53,11 @@ def open_source(config: SourceConfig, timeout: float | None = None) -> ArraysSou
 
 def _open(config: SourceConfig) -> ArraysSource:
     file = open_array_file(config.file)
+    image = chosen_image(file, config.file, config.select)
+    if image.path:
+        path = f"{config.file.rstrip('/')}/{image.path}"
+        config = config.model_copy(update={"path": path, "select": image.select or None})
+        file = open_array_file(path)
     readers = chosen_arrays(file, config.file, config.variable)
     layouts = [layout_of(file, reader.info, config.axes) for reader in readers]
     places = [array_place(layout.facts, config.georeference) for layout in layouts]
@@ -76,7 +82,7 @@ def _open(config: SourceConfig) -> ArraysSource:
         nodata=config.nodata,
         rule=config.nodata_rule,
         scale_tags=config.scale_tags,
-        notes=tuple(_notes(config, readers, parts, places[0], mask)),
+        notes=(*image.notes, *_notes(config, readers, parts, places[0], mask)),
         mask=mask,
     )
 
@@ -171,6 +177,8 @@ def _unwritten_share(reader: ArrayReader, selection: Selection) -> tuple[float, 
     spans = [range(place, place + 1) for place in first]
     for axis in (selection.rows, selection.columns):
         spans[axis] = range(-(-info.shape[axis] // info.chunks[axis]))
+    if selection.folded is not None:
+        spans[selection.folded] = range(-(-selection.planes // info.chunks[selection.folded]))
     if selection.band_axis is not None:
         chunk = info.chunks[selection.band_axis]
         spans[selection.band_axis] = range(min(selection.bands) // chunk, max(selection.bands) // chunk + 1)

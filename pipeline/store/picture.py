@@ -14,7 +14,7 @@ from pipeline.geometry.window import Window
 from pipeline.locations import Place
 from pipeline.store.files import files_at
 from pipeline.store.lifecycle import main_layer_of, open_layer, read_store_meta
-from pipeline.store.picture_spec import PictureSpec, picture_layer
+from pipeline.store.picture_spec import COLOUR_RANGE, PictureSpec, picture_layer, shows_colours
 
 PERCENTILES = (2.0, 98.0)
 """What is drawn black and what brightest, percent of the valid pixels of a band."""
@@ -32,6 +32,8 @@ class SourcePicture:
     """Rows, px of the picture."""
     width: int
     """Columns, px of the picture."""
+    as_seen: bool = False
+    """Whether its numbers are colours as a microscope shows them, which a stretch of each band would change."""
 
     @property
     def scale(self) -> int:
@@ -74,6 +76,8 @@ class SourcePicture:
     @cached_property
     def stretch(self) -> tuple[tuple[float, float], ...]:
         """(low, high) of each band, in the units of the source: computed once, for the whole picture."""
+        if self.as_seen:
+            return (COLOUR_RANGE,) * len(self.spec.bands)
         step = max(1, int(np.sqrt(self.height * self.width / STRETCH_PX)))
         values, valid = self._read(Window(row=0, col=0, height=self.height, width=self.width), step)
         return tuple(percentile_range(band[valid]) for band in values)
@@ -114,11 +118,14 @@ def open_picture(store: Place) -> SourcePicture | None:
     StoreError
         There is no store of ours.
     """
-    spec = stored_picture(store, read_store_meta(store))
+    meta = read_store_meta(store)
+    spec = stored_picture(store, meta)
     if spec is None:
         return None
     _, height, width = open_layer(store, 0, picture_layer(main_layer_of(store))).shape
-    return SourcePicture(store=store, spec=spec, height=height, width=width)
+    unit = meta.get("fingerprint", {}).get("source.grid", {}).get("unit", "")
+    as_seen = shows_colours(unit, spec.dtype, len(spec.bands))
+    return SourcePicture(store=store, spec=spec, height=height, width=width, as_seen=as_seen)
 
 
 def stored_picture(store: Place, meta: dict[str, Any]) -> PictureSpec | None:

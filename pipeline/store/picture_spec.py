@@ -15,6 +15,8 @@ import numpy as np
 
 from pipeline.geometry.grid import Grid
 
+COLOUR_RANGE = (0.0, 255.0)
+"""Black and brightest of colours that are shown as they are."""
 MAX_PICTURE_SIDE = 4096
 """Longest side of a picture, px."""
 MAX_COPY = 2048
@@ -106,3 +108,11 @@ def picture_chunk(block: int, scale: int) -> int:
     part = -(-block // scale)
     sides = range(min(part, MAX_CHUNK), SMALLEST_DIVISION - 1, -1)
     return next((side for side in sides if part % side == 0), part)
+
+
+def shows_colours(unit: str, dtype: str, bands: int) -> bool:
+    """Whether three bands are colours as a microscope shows them: of 8 bits, with pixels of a size in µm.
+
+    Bands of satellites have ranges of their own, and are seen when each is stretched.
+    """
+    return (unit, dtype, bands) == ("um", "uint8", 3)

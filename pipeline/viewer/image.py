@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.store.picture import percentile_range
+from pipeline.store.picture_spec import COLOUR_RANGE
 from pipeline.viewer.paint import Bytes, empty_png, image_png
 from pipeline.viewer.tile_grid import MapTile
 
@@ -44,13 +45,18 @@ class ImageReader(Protocol):
 class Image:
     """Tiles of an image by the first of its readers that can give them. Safe from many threads.
 
-    A band is stretched in the same way wherever its pixels come from.
+    A band is stretched in the same way wherever its pixels come from, and not at all where colours are shown as they
+    are seen.
     """
 
-    def __init__(self, readers: Sequence[ImageReader], exact: bool = False, why: str = "") -> None:
+    def __init__(
+        self, readers: Sequence[ImageReader], exact: bool = False, why: str = "", as_seen: bool = False
+    ) -> None:
         self.readers = tuple(readers)
         self.exact = exact
         """Whether the first reader has every pixel."""
+        self.as_seen = as_seen
+        """Whether numbers are colours as a microscope shows them."""
         self.why = why
         """Why the source is not among the readers; empty where it is."""
         self._ranges: dict[int, tuple[float, float]] = {}
@@ -80,6 +86,8 @@ class Image:
 
     def range_of(self, band: int) -> tuple[float, float]:
         """The numbers that are black and brightest, found once per band."""
+        if self.as_seen:
+            return COLOUR_RANGE
         with self._lock:
             if band not in self._ranges:
                 self._ranges[band] = percentile_range(self._sample(band))

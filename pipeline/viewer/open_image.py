@@ -16,7 +16,7 @@ from pipeline.store.foreign_arrays import open_array
 from pipeline.store.lifecycle import main_layer_of
 from pipeline.store.made_here import is_made_here
 from pipeline.store.picture import open_picture
-from pipeline.store.picture_spec import picture_layer
+from pipeline.store.picture_spec import picture_layer, shows_colours
 from pipeline.viewer.image import Image, ImageReader
 from pipeline.viewer.picture_image import PictureImage
 from pipeline.viewer.raster_image import RasterImage
@@ -40,7 +40,7 @@ def open_image(scene: StoreScene, allow_source: bool) -> Image:
     source, why = _source(scene, allow_source)
     picture = _picture(scene, beside_source=source is not None)
     readers = [*([] if source is None else [_reader(source)]), *([] if picture is None else [picture])]
-    return Image(readers, exact=source is not None, why=why)
+    return Image(readers, exact=source is not None, why=why, as_seen=_is_as_seen(source, picture))
 
 
 def _source(scene: StoreScene, allow_source: bool) -> tuple[Source | None, str]:
@@ -66,6 +66,12 @@ def _picture(scene: StoreScene, beside_source: bool) -> PictureImage | None:
         return None
     open_array(scene.path, f"0/{picture_layer(main_layer_of(scene.path))}")  # raises where it is not harmless to read
     return PictureImage(picture, scene, beside_source)
+
+
+def _is_as_seen(source: Source | None, picture: PictureImage | None) -> bool:
+    if source is None:
+        return picture is not None and picture.picture.as_seen
+    return shows_colours(source.grid.unit, str(source.dtype), source.bands)
 
 
 def _reader(source: Source) -> ImageReader:

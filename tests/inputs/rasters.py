@@ -184,6 +184,30 @@ def open_cube(folder: Path) -> str:
     return opened(folder / "cube.zarr", kind="zarr")
 
 
+@row("raster", "a hyperstack of ImageJ, of which nothing is selected")
+def hyperstack(folder: Path) -> str:
+    _hyperstack(folder)
+    (note,) = open_source(SourceConfig(path=str(folder / "stack.tif"))).notes
+    return f"{opened(folder / 'stack.tif')}; {note}"
+
+
+@row("raster", "a hyperstack of ImageJ, with `select: {channel: 1, z: max}`")
+def planes(folder: Path) -> str:
+    _hyperstack(folder)
+    return opened(folder / "stack.tif", select={"channel": 1, "z": "max"})
+
+
+@row("raster", "a hyperstack of ImageJ, with `select: {channel: 2}`")
+def absent_plane(folder: Path) -> str:
+    _hyperstack(folder)
+    return opened(folder / "stack.tif", select={"channel": 2, "z": 0})
+
+
+def _hyperstack(folder: Path) -> None:
+    stack = np.arange(3 * 2 * 40 * 50, dtype="uint16").reshape(3, 2, 40, 50)
+    tifffile.imwrite(folder / "stack.tif", stack, imagej=True, metadata={"axes": "ZCYX"})
+
+
 @row("raster", "a text")
 def text(folder: Path) -> str:
     (folder / "scene.tif").write_text("not a raster")

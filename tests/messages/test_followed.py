@@ -132,15 +132,16 @@ def test_a_subdataset_is_read_by_the_name_that_is_proposed(folder: Path) -> None
     passes("plan", path, "--set", f"source.path={name}")
 
 
-def test_a_page_is_read_by_the_name_that_is_proposed(folder: Path) -> None:
+def test_a_page_is_read_by_what_is_proposed(folder: Path) -> None:
     first, second = scenes.position(SIDE, SIDE), 500 - scenes.position(SIDE, SIDE) % 400
     raster = scenes.write(folder / "pages.tif", first)
     scenes.write(raster, second, append_subdataset="YES")
     path = job(folder, raster)
-    name = passes("plan", path).proposed(r"(GTIFF_DIR:2:.*?) names the next")
-    passes("plan", path, "--set", f"source.path={name}")
+    select = passes("plan", path).proposed(r"source\.select: (\{page: 1\}) reads the next")
+    passes("plan", path, "--set", f"source.select={select}")
     window = Window(row=0, col=0, height=SIDE, width=SIDE)
-    assert (open_source(SourceConfig(path=name)).read(window).data == second).all()
+    chosen = SourceConfig(path=str(raster), select=yaml.safe_load(select))
+    assert (open_source(chosen).read(window).data == second).all()
 
 
 def test_bands_that_are_proposed_are_those_that_the_network_takes(folder: Path) -> None:

@@ -25,8 +25,8 @@ from pipeline.models.loaded import Loaded
 from pipeline.models.torch_compile import compiled, why_not_compilable
 from pipeline.planning import compiling
 from pipeline.planning.compiling import choose_compilation
-from pipeline.planning.describe import plan_rows
 from pipeline.planning.job import Job
+from pipeline.planning.plan_rows import plan_rows
 from pipeline.planning.prepare import prepare_job
 from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running import execute

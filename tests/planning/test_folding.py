@@ -20,9 +20,10 @@ from pipeline.interfaces import Locality
 from pipeline.models.bn_folding import Folded, eager
 from pipeline.models.loaded import Loaded
 from pipeline.planning import folding
-from pipeline.planning.describe import describe, plan_rows
+from pipeline.planning.describe import describe
 from pipeline.planning.folding import FOLD_ROUNDING_TOLERANCE, TIE_TOLERANCE, allowed_fold_error, choose_folding
 from pipeline.planning.job import Job
+from pipeline.planning.plan_rows import plan_rows
 from pipeline.planning.prepare import prepare_job
 from pipeline.planning.subject import subject
 from pipeline.quality.verify.verify import job_of, verify

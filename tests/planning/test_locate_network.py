@@ -10,11 +10,11 @@ import pytest
 from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, ModelError
 from pipeline.planning.contradictions import find_contradictions
-from pipeline.planning.describe import plan_rows
 from pipeline.planning.first_config import suggest
 from pipeline.planning.freeze import freeze
 from pipeline.planning.load_network import load_network
 from pipeline.planning.locate_network import locate_network
+from pipeline.planning.plan_rows import plan_rows
 from pipeline.planning.prepare import prepare_job
 from pipeline.running.execute import execute
 from pipeline.runtime.progress import progress_as

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from pipeline.config import Config, InputConfig, ModelOutputConfig, TileConfig
 from pipeline.config.load import load_config
-from pipeline.planning import describe, fingerprint, freeze, option, options
+from pipeline.planning import describe, fingerprint, freeze, option, options, plan_rows
 from pipeline.planning.job import Job
 from pipeline.planning.option import AUTO, NO_DEFAULT, Option
 from pipeline.planning.options import FINGERPRINT_OPTIONS, OPTIONS
@@ -229,7 +229,7 @@ def test_the_head_of_a_frozen_plan_names_what_is_fixed_of_execution() -> None:
 @pytest.fixture
 def imaginary(monkeypatch: pytest.MonkeyPatch) -> None:
     """A table with one more row."""
-    for module in (describe, freeze):
+    for module in (describe, freeze, plan_rows):
         monkeypatch.setattr(module, "OPTIONS", (*OPTIONS, IMAGINARY))
     monkeypatch.setattr(fingerprint, "FINGERPRINT_OPTIONS", (*FINGERPRINT_OPTIONS, IMAGINARY))
 
@@ -240,14 +240,14 @@ def test_a_row_is_all_that_the_documents_need(job: Job) -> None:
     assert fingerprint.requested_fingerprint({}, job.resolved)["output.imaginary"] is True
     assert freeze.document(job)["output"]["imaginary"] is True
     assert describe.describe(job)["imaginary"] is True
-    assert ("output", "is imaginary") in describe.plan_rows(job)
+    assert ("output", "is imaginary") in plan_rows.plan_rows(job)
 
 
 @pytest.mark.usefixtures("imaginary")
 def test_a_row_without_readers_stays_out_of_the_other_documents(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     bare = replace(IMAGINARY, frozen=None, in_plan=False, sentence=None)
-    for module in (describe, freeze):
+    for module in (describe, freeze, plan_rows):
         monkeypatch.setattr(module, "OPTIONS", (*OPTIONS, bare))
     assert "imaginary" not in freeze.document(job)["output"]
     assert "imaginary" not in describe.describe(job)
-    assert ("output", "is imaginary") not in describe.plan_rows(job)
+    assert ("output", "is imaginary") not in plan_rows.plan_rows(job)

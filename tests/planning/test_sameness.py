@@ -14,8 +14,9 @@ import rasterio
 
 from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, StoreError
-from pipeline.planning.describe import GOES_ON, describe, plan_rows
+from pipeline.planning.describe import describe
 from pipeline.planning.freeze import freeze
+from pipeline.planning.plan_rows import GOES_ON, plan_rows
 from pipeline.planning.prepare import prepare_job
 from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running.execute import execute

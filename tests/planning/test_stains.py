@@ -15,8 +15,8 @@ from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, SourceError, StoreError
 from pipeline.inference.colour_transfer import ColourTransfer
 from pipeline.interfaces import Source
-from pipeline.planning.describe import plan_rows
 from pipeline.planning.job import Job
+from pipeline.planning.plan_rows import plan_rows
 from pipeline.planning.prepare import prepare_job
 from pipeline.planning.stains import stain_transfer
 from pipeline.sources import open_source

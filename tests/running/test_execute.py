@@ -21,7 +21,8 @@ from pipeline.errors import BlocksFailed, ConfigError, InputError, ModelError, P
 from pipeline.geometry import read_sharing
 from pipeline.inference import block_task
 from pipeline.planning import planner, search, workers
-from pipeline.planning.describe import describe, plan_rows
+from pipeline.planning.describe import describe
+from pipeline.planning.plan_rows import plan_rows
 from pipeline.running.execute import execute, prepare_job
 from pipeline.running.report import Report
 from pipeline.runtime.progress import Progress

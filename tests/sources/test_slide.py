@@ -211,7 +211,7 @@ def test_planes_beside_the_first_are_named(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.ome.tif", planes, tile=(64, 64), metadata={"axes": "CZYX"}, photometric="minisblack")
     source = opened(tmp_path / "a.ome.tif")
     assert (whole(source).data == planes[:, 0]).all()
-    assert any("3 along Z" in note for note in source.notes)
+    assert any("it has z (3), and only the first is read; source.select" in note for note in source.notes)
 
 
 def test_what_openslide_reads_is_read_at_level_0_or_as_it_is_stored(svs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

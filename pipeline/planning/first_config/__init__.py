@@ -14,6 +14,7 @@ from pipeline.models.architectures import NETWORKS
 from pipeline.planning.first_config.facts import ModelFacts
 from pipeline.planning.first_config.model_file import model_file, read_model_file
 from pipeline.planning.first_config.network import NetworkFacts, run_network
+from pipeline.planning.first_config.planes import plane_select
 from pipeline.planning.first_config.scene import at_training_size, scene_settings, source_config
 from pipeline.planning.first_config.scene_bands import band_choice, named_bands
 from pipeline.planning.first_config.trial import config_warnings
@@ -75,6 +76,8 @@ def suggest(
     hints, address = hints or UserHints(), str(model)
     model = model_file(address)
     settings, model_facts = scene_settings(scene, hints.source), _facts(model, factory, hints)
+    planes = plane_select(settings)
+    settings = settings if planes is None else {**settings, "select": planes.select}
     named = None if hints.bands else named_bands(settings)
     source = open_source(source_config(settings, named.names if named else hints.bands))
     if "level" in settings and not hints.source and (sized := at_training_size(settings, source, model_facts)):
@@ -87,7 +90,7 @@ def suggest(
     values = sample(source)
     parts = [
         header_comments(source, values, model_facts, network_facts, named.titles if named else []),
-        source_section(settings, choice, folder, hints.source or {}),
+        source_section(settings, choice, folder, hints.source or {}, planes),
         model_section(address, folder, model_facts, network_facts, source.dtype, values, bands, _typed(factory, hints)),
         output_section(scene),
     ]

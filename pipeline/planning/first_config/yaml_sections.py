@@ -19,6 +19,7 @@ from pipeline.interfaces import Source
 from pipeline.planning import edges
 from pipeline.planning.first_config.facts import EIGHT_BITS, ModelFacts
 from pipeline.planning.first_config.network import NetworkFacts
+from pipeline.planning.first_config.planes import PlaneSelect
 from pipeline.planning.first_config.scene_bands import BandChoice
 from pipeline.planning.first_config.yaml_text import comment, key_line, section
 from pipeline.sources.mosaics.listing import is_pattern
@@ -90,7 +91,11 @@ def _network_subject(network_facts: NetworkFacts | None) -> str:
 
 
 def source_section(
-    settings: Mapping[str, Any], choice: BandChoice | None, folder: Path, given: Mapping[str, Any]
+    settings: Mapping[str, Any],
+    choice: BandChoice | None,
+    folder: Path,
+    given: Mapping[str, Any],
+    planes: PlaneSelect | None = None,
 ) -> list[str]:
     """Where the scene is, and its bands where a config has to name them.
 
@@ -101,6 +106,7 @@ def source_section(
         "kind": KIND_ORIGINS.get(settings.get("kind", ""), ""),
         "path": "given: SCENE",
         **SLIDE_ORIGINS,
+        "select": "" if planes is None else planes.origin,
         "grid": "GUESS: the pieces lie on several lattices, and this is about that of the first",
         **dict.fromkeys(given, "given: --source"),
     }

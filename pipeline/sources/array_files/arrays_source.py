@@ -15,13 +15,14 @@ import numpy.typing as npt
 from pipeline.errors import ReadError, SourceError, StoreError
 from pipeline.geometry.grid import IDENTITY, Grid
 from pipeline.geometry.span import Span
-from pipeline.geometry.window import Window
+from pipeline.geometry.window import Window, lattice_parts
 from pipeline.interfaces import CAUSES, Pixels
 from pipeline.redact import mask_urls, redacted
 from pipeline.sources.array_files.array_file import ArrayFile, ArrayReader
-from pipeline.sources.array_files.chunk_reads import read_chunks
+from pipeline.sources.array_files.chunk_reads import read_chunks, read_planes
 from pipeline.sources.array_files.meaning import Meaning
 from pipeline.sources.array_files.opening import open_array_file
+from pipeline.sources.array_files.plane_fold import PlaneFold, fold_bytes
 from pipeline.sources.array_files.selection import Selection
 from pipeline.sources.band_tags import RGB
 from pipeline.sources.validity.band_causes import CauseCodes, joined, joined_with, with_unusable
@@ -29,6 +30,8 @@ from pipeline.sources.validity.nodata import Nodata, Number, nodata_interval
 from pipeline.sources.wrappers import process_singleton
 from pipeline.sources.wrappers.beyond_edges import read_beyond
 
+FOLDED_SIDE = 512
+"""Rows and columns of which planes are folded at once, px, unless a chunk has more."""
 FAULTS = (OSError, ValueError, RuntimeError, KeyError, MemoryError, StoreError, SourceError)
 """What libraries raise where a part of a file cannot be read."""
 
@@ -120,8 +123,10 @@ class ArraysSource:
 
     @property
     def working_bytes(self) -> int:
-        """Bytes of the chunks that a read holds, compressed and decoded."""
-        return 2 * max(part.working_bytes for part in self.parts)
+        """Bytes of the chunks that a read holds, compressed and decoded, and of planes while they are folded."""
+        rows, cols = self._unit
+        folding = rows * cols * max((_folding_bytes(part, self.scale_tags) for part in self.parts), default=0)
+        return 2 * max(part.working_bytes for part in self.parts) + folding
 
     def identity(self) -> dict[str, Any]:
         """Path, files, grid, and what is read of them."""
@@ -171,8 +176,8 @@ class ArraysSource:
     def _pixels(self, window: Window, in_file: Window) -> Pixels:
         stacks, codes = list[npt.NDArray[Any]](), list[CauseCodes | None]()
         for part in self.parts:
-            raw, marks = self._part(part, in_file)
-            stacks.append(_scaled(part, raw) if self.scale_tags else raw)
+            raw, marks = self._part(part, in_file) if part.selection.folded is None else self._folded(part, in_file)
+            stacks.append(raw)
             codes += marks
         data = stacks[0] if len(stacks) == 1 else np.concatenate([stack.astype(self.dtype) for stack in stacks])
         hidden = None if self.mask is None or self.nodata is None else self._hidden(self.mask, data, in_file)
@@ -184,6 +189,29 @@ class ArraysSource:
     def _part(self, part: ArrayPart, window: Window) -> tuple[npt.NDArray[Any], list[CauseCodes | None]]:
         """(bands, rows, cols) of one array, and (rows, cols) codes of the invalid pixels of each band."""
         raw, missing = read_chunks(self._reader(part.name), part.selection, window)
+        return self._with_codes(part, raw, missing, range(len(part.selection.bands)))
+
+    def _folded(self, part: ArrayPart, window: Window) -> tuple[npt.NDArray[Any], list[CauseCodes | None]]:
+        """The same of an array whose planes become one, some rows and columns at a time."""
+        selection, dtype = part.selection, _read_dtype(part, self.scale_tags)
+        data = np.empty((len(selection.bands), window.height, window.width), dtype)
+        codes = np.zeros(data.shape, np.uint8)
+        for unit in lattice_parts(window, *self._unit):
+            fold = PlaneFold(selection.projection, (len(data), unit.height, unit.width), dtype, self.rule)
+            for plane in read_planes(self._reader(part.name), selection, unit):
+                bands = range(len(data))[plane.where[0]]
+                fold.add(*self._with_codes(part, plane.numbers, plane.missing, bands), plane.where)
+            where = (slice(None), *unit.index_in(window))
+            data[where], marks = fold.result()
+            for band, entry in enumerate(marks):
+                if entry is not None:
+                    codes[(band, *where[1:])] = entry
+        return data, [codes[k] if codes[k].any() else None for k in range(len(codes))]
+
+    def _with_codes(
+        self, part: ArrayPart, raw: npt.NDArray[Any], missing: npt.NDArray[np.bool_] | None, bands: range
+    ) -> tuple[npt.NDArray[Any], list[CauseCodes | None]]:
+        """Numbers of some bands as they are read, and (rows, cols) codes of the invalid pixels of each."""
         raw = part.meaning.convert(raw)
         values = self._nodata(part)
         codes = []
@@ -193,7 +221,7 @@ class ArraysSource:
                 absent = None if missing is None or self.mask is not None else missing[k]
                 marks = _marks(band, values, absent)
             codes.append(with_unusable(band, marks))
-        return raw, codes
+        return _scaled(part, raw, bands) if self.scale_tags else raw, codes
 
     def _nodata(self, part: ArrayPart) -> list[Nodata]:
         """Numbers that mean nothing: those of the config, else of the attributes."""
@@ -228,6 +256,12 @@ class ArraysSource:
         rows, cols = (slice(None, None, -1 if turned else 1) for turned in (self.from_bottom, self.from_right))
         return np.ascontiguousarray(pixels[..., rows, cols])
 
+    @property
+    def _unit(self) -> tuple[int, int]:
+        """(rows, cols) of which planes are folded at once, px: whole chunks."""
+        rows, cols = (max(FOLDED_SIDE // chunk, 1) * chunk for chunk in self.block)
+        return min(rows, self.grid.height), min(cols, self.grid.width)
+
     def _decoded(self, in_file: Window) -> int:
         """Pixels of the chunks that hold a window."""
         rows, cols = self.block
@@ -255,19 +289,27 @@ def _marks(
     return codes if codes.any() else None
 
 
-def _scaled(part: ArrayPart, raw: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+def _scaled(part: ArrayPart, raw: npt.NDArray[Any], bands: range) -> npt.NDArray[np.float32]:
     """(bands, rows, cols) with scale and offset applied, as those of a raster are."""
-    bands = []
-    for band, place in zip(raw, part.selection.bands, strict=True):
-        scale, offset = part.meaning.factors(place)
-        bands.append(band.astype(np.float32) * scale + offset)
-    return np.stack(bands)
+    scaled = []
+    for numbers, band in zip(raw, bands, strict=True):
+        scale, offset = part.meaning.factors(part.selection.bands[band])
+        scaled.append(numbers.astype(np.float32) * scale + offset)
+    return np.stack(scaled)
+
+
+def _read_dtype(part: ArrayPart, scale_tags: bool) -> np.dtype[Any]:
+    """In which an array is read."""
+    return np.dtype("float32") if scale_tags else part.meaning.dtype
+
+
+def _folding_bytes(part: ArrayPart, scale_tags: bool) -> int:
+    """Bytes that a pixel of an array takes while its planes are folded; 0 where none are."""
+    if part.selection.folded is None:
+        return 0
+    return len(part.selection.bands) * fold_bytes(_read_dtype(part, scale_tags))
 
 
 def _band_identity(part: ArrayPart, place: int) -> str:
     """The array and the place in it that a band is."""
-    index: list[object] = list(part.selection.places)
-    index[part.selection.rows], index[part.selection.columns] = "y", "x"
-    if part.selection.band_axis is not None:
-        index[part.selection.band_axis] = place
-    return f"{part.name}[{', '.join(map(str, index))}]"
+    return f"{part.name}[{', '.join(map(str, part.selection.index(place)))}]"

@@ -12,6 +12,7 @@ What is decoded at once is bounded, however large the window is::
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -25,6 +26,20 @@ from pipeline.sources.array_files.selection import Selection
 
 AT_ONCE_BYTES = 2**25
 """Of chunks that are decoded by one read, unless one chunk is larger."""
+RawNumbers = npt.NDArray[Any]
+Unwritten = npt.NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanePart:
+    """A part of one of the planes that are folded."""
+
+    where: tuple[slice, slice, slice]
+    """Bands, rows and columns of it in the window."""
+    numbers: RawNumbers
+    """(bands, rows, cols) in the dtype of the file."""
+    missing: Unwritten
+    """The same shape, True where nothing was written; None where all was."""
 
 
 def read_chunks(
@@ -48,16 +63,33 @@ def read_chunks(
         all was.
     """
     data = np.empty((len(selection.bands), window.height, window.width), reader.info.dtype)
-    missing: npt.NDArray[np.bool_] | None = None
-    for bands, part in _parts(reader.info, selection, window):
-        rows, cols = part.index_in(window)
-        numbers = _read(reader, selection, bands, part)
-        data[bands, rows, cols] = numbers
-        unwritten = _unwritten(reader, selection, bands, part, numbers)
-        if unwritten is not None:
+    missing: Unwritten = None
+    for part in read_planes(reader, selection, window):
+        data[part.where] = part.numbers
+        if part.missing is not None:
             missing = np.zeros(data.shape, bool) if missing is None else missing
-            missing[bands, rows, cols] = unwritten
+            missing[part.where] = part.missing
     return data, missing
+
+
+def read_planes(reader: ArrayReader, selection: Selection, window: Window) -> Iterator[PlanePart]:
+    """The parts of a window, of each plane that is folded, in the order of the planes; else of the one plane.
+
+    Planes that lie in one chunk are decoded at once.
+    """
+    for run in _plane_runs(reader.info, selection):
+        for bands, part in _parts(reader.info, selection, window):
+            where = (bands, *part.index_in(window))
+            for numbers in _read(reader, selection, bands, part, run):
+                missing = _unwritten(reader, selection, bands, part, numbers, run.start)
+                yield PlanePart(where=where, numbers=numbers, missing=missing)
+
+
+def _plane_runs(info: ArrayInfo, selection: Selection) -> Iterator[range]:
+    """Places along the folded dimension that lie in one chunk; one place where none is folded."""
+    step = 1 if selection.folded is None else info.chunks[selection.folded]
+    for start in range(0, selection.planes, step):
+        yield range(start, min(start + step, selection.planes))
 
 
 def bytes_at_once(info: ArrayInfo, selection: Selection) -> int:
@@ -108,8 +140,8 @@ def _band_runs(info: ArrayInfo, selection: Selection) -> Iterator[slice]:
             start = band
 
 
-def _read(reader: ArrayReader, selection: Selection, bands: slice, part: Window) -> npt.NDArray[Any]:
-    """(bands, rows, cols) of some chunks."""
+def _read(reader: ArrayReader, selection: Selection, bands: slice, part: Window, planes: range) -> RawNumbers:
+    """(planes, bands, rows, cols) of some chunks."""
     index: list[slice | list[int]] = [slice(place, place + 1) for place in selection.places]
     index[selection.rows], index[selection.columns] = part.slices
     order = [selection.rows, selection.columns]
@@ -118,16 +150,19 @@ def _read(reader: ArrayReader, selection: Selection, bands: slice, part: Window)
         follow = places == list(range(places[0], places[0] + len(places)))
         index[selection.band_axis] = slice(places[0], places[-1] + 1) if follow else places
         order.insert(0, selection.band_axis)
+    if selection.folded is not None:
+        index[selection.folded] = slice(planes.start, planes.stop)
+        order.insert(0, selection.folded)
     remaining = [axis for axis in range(len(index)) if axis not in order]
     numbers = reader.read(index).transpose(*order, *remaining)
-    stacked: npt.NDArray[Any] = numbers.reshape(-1, part.height, part.width)
+    stacked: RawNumbers = numbers.reshape(len(planes), -1, part.height, part.width)
     return stacked
 
 
 def _unwritten(
-    reader: ArrayReader, selection: Selection, bands: slice, part: Window, numbers: npt.NDArray[Any]
-) -> npt.NDArray[np.bool_] | None:
-    """(bands, rows, cols) True where a chunk was never written; None where all were.
+    reader: ArrayReader, selection: Selection, bands: slice, part: Window, numbers: RawNumbers, plane: int
+) -> Unwritten:
+    """(bands, rows, cols) True where a chunk of a plane was never written; None where all were.
 
     A chunk of which a number differs from the fill value was written, so that storage is asked for few of them.
     """
@@ -143,6 +178,8 @@ def _unwritten(
         inside = Window.of(rows, cols).index_in(part)
         for band in range(len(numbers)):
             place = [k // chunk for k, chunk in zip(selection.places, info.chunks, strict=True)]
+            if selection.folded is not None:
+                place[selection.folded] = plane // info.chunks[selection.folded]
             place[selection.rows], place[selection.columns] = rows.start // chunk_rows, cols.start // chunk_cols
             if selection.band_axis is not None:
                 place[selection.band_axis] = selection.bands[bands][band] // info.chunks[selection.band_axis]

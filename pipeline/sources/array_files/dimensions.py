@@ -65,8 +65,15 @@ def named_dimensions(info: ArrayInfo, axes: str | list[str] | None, ome_axes: Se
         return "y", "x"
     raise SourceError(
         f"{info.name or 'The array'} has {count} dimensions ({shape}), and nothing names them. Name them in "
-        f"source.axes, in order, such as [band, y, x] or [y, x, band]."
+        f"source.axes, in order, such as {_likely_axes(info.shape)}."
     )
+
+
+def _likely_axes(shape: Sequence[int]) -> str:
+    """Axes by the lengths, as a message proposes them: what is short is no row or column."""
+    if len(shape) == 3:
+        return "[y, x, band]" if shape[-1] == min(shape) else "[band, y, x]"
+    return "[time, z, band, y, x] or [y, x, band]"
 
 
 def roles_of(names: Sequence[str], coordinates: Mapping[str, Mapping[str, Any]], spatial: object) -> tuple[str, ...]:
@@ -105,8 +112,9 @@ def _role(name: str, attributes: Mapping[str, Any], spatial: object) -> str:
     if isinstance(spatial, list) and name in spatial and len(spatial) == 2:
         return ("rows", "columns")[spatial.index(name)]
     by_cf = STANDARD_NAMES.get(str(attributes.get("standard_name"))) or AXES.get(str(attributes.get("axis")).upper())
-    return by_cf or _role_by_name(name.lower())
+    return by_cf or role_by_name(name.lower())
 
 
-def _role_by_name(name: str) -> str:
+def role_by_name(name: str) -> str:
+    """What a dimension of a usual name is, in lower case; nothing of one that is not usual."""
     return next((role for role, names in USUAL_NAMES.items() if name in names), "")

@@ -66,7 +66,7 @@ def position_of(wanted: Label, labels: Sequence[Label] | None, name: str, length
     Parameters
     ----------
     wanted
-        A label, a date to whatever precision, or a place from 0 where there are no labels.
+        A label, a date to whatever precision, or a place from 0 where labels are names or there are none.
     labels
         Of the dimension; None where it has none.
     name, length
@@ -82,11 +82,13 @@ def position_of(wanted: Label, labels: Sequence[Label] | None, name: str, length
             return wanted
         raise SourceError(
             f"{name} has no labels and {length} places, and source.select asks for {wanted}. Give one of 0 to "
-            f"{length - 1}."
+            f"{length - 1}, or max or mean of all."
         )
     matches = [place for place, label in enumerate(labels) if _is_called(label, wanted)]
     if len(matches) == 1:
         return matches[0]
+    if not matches and isinstance(wanted, int) and 0 <= wanted < length and _are_names(labels):
+        return wanted
     if not matches:
         raise SourceError(
             f"source.select asks for {name} {wanted}, but there is none. It has {listed_labels(labels)}. Name one of "
@@ -102,6 +104,11 @@ def listed_labels(labels: Sequence[Label]) -> str:
     if len(texts) <= MAX_LISTED_LABELS:
         return ", ".join(texts)
     return f"{', '.join(texts[: MAX_LISTED_LABELS - 1])}, … and {texts[-1]} ({len(texts)} in all)"
+
+
+def _are_names(labels: Sequence[Label]) -> bool:
+    """Whether labels are texts that no number can be taken for."""
+    return all(isinstance(label, str) and not re.match(r"[-+.]?\d", label) for label in labels)
 
 
 def _is_called(label: Label, wanted: Label) -> bool:

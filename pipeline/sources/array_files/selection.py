@@ -1,4 +1,4 @@
-"""Which part of an array is read: one place along most dimensions, and the bands along one of them."""
+"""Which part of an array is read: one place along most dimensions, all of one that is folded, and bands along one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from pipeline.config.selection import SelectValue
 from pipeline.errors import SourceError
 from pipeline.sources.array_files.dimensions import same_dimension
 from pipeline.sources.array_files.labels import Label, listed_labels, position_of
+from pipeline.sources.array_files.plane_fold import PROJECTIONS, Projection
+
+IMAGE_KEY = "image"
+"""Key of `source.select` that names no dimension, but one of several images of a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +47,24 @@ class Selection:
     """Their places along it."""
     names: tuple[str, ...] = ("",)
     """What the bands are called."""
+    folded: int | None = None
+    """Which dimension all places of are folded into one."""
+    projection: Projection = "max"
+    """How they are folded."""
+    planes: int = 1
+    """How many places are folded."""
     notes: tuple[str, ...] = ()
     """What is read, in words."""
+
+    def index(self, band: int) -> tuple[int | str, ...]:
+        """What is read of each dimension for a band, by its place along theirs: a place, y, x, max or mean."""
+        index: list[int | str] = list(self.places)
+        index[self.rows], index[self.columns] = "y", "x"
+        if self.folded is not None:
+            index[self.folded] = self.projection
+        if self.band_axis is not None:
+            index[self.band_axis] = band
+        return tuple(index)
 
 
 def selection_of(
@@ -59,7 +79,7 @@ def selection_of(
     dimensions
         Of the array, in its order.
     select
-        ``source.select``: by dimension one label, or a list of those that are bands.
+        ``source.select``: by dimension one label, a list of those that are bands, or max or mean.
     bands
         ``source.bands``: numbers from 1, or labels, along the dimension of bands.
 
@@ -71,14 +91,20 @@ def selection_of(
     chosen = _by_dimension(dimensions, select or {})
     rows, columns = (next(k for k, d in enumerate(dimensions) if d.role == role) for role in ("rows", "columns"))
     band_axis = _band_axis(dimensions, chosen, bands, {rows, columns})
+    folded = _folded_axis(dimensions, chosen)
     places, notes = [0] * len(dimensions), list[str]()
     for axis, dimension in enumerate(dimensions):
         if axis in (rows, columns, band_axis):
+            continue
+        if axis == folded:
+            notes.append(f"its {dimension.name} is the {chosen[axis]} of all {dimension.length}")
             continue
         places[axis] = _place(dimension, chosen.get(axis))
         if dimension.labels:
             label = listed_labels([dimension.labels[places[axis]]])
             notes.append(f"its {dimension.name} is {label}{'' if axis in chosen else ', the only one'}")
+        elif dimension.length > 1:
+            notes.append(f"its {dimension.name} is {places[axis]} of 0 to {dimension.length - 1}")
     positions = (0,) if band_axis is None else _bands(dimensions[band_axis], chosen.get(band_axis), bands)
     labels = None if band_axis is None else dimensions[band_axis].labels
     if band_axis is not None and labels is not None:
@@ -90,6 +116,9 @@ def selection_of(
         band_axis=band_axis,
         bands=positions,
         names=tuple("" if labels is None else str(labels[place]) for place in positions),
+        folded=folded,
+        projection="mean" if folded is not None and chosen[folded] == "mean" else "max",
+        planes=1 if folded is None else dimensions[folded].length,
         notes=tuple(notes),
     )
 
@@ -109,6 +138,21 @@ def _by_dimension(dimensions: Sequence[Dimension], select: Mapping[str, SelectVa
             )
         chosen[axes[0]] = value
     return chosen
+
+
+def _folded_axis(dimensions: Sequence[Dimension], chosen: Mapping[int, SelectValue]) -> int | None:
+    """The dimension whose places are folded into one; a place that is called max or mean is a place."""
+    folded = [
+        axis
+        for axis, value in sorted(chosen.items())
+        if value in PROJECTIONS and value not in (dimensions[axis].labels or [])
+    ]
+    if len(folded) > 1:
+        names = " and ".join(dimensions[axis].name for axis in folded)
+        raise SourceError(
+            f"source.select folds {names}, but one dimension alone can be. Give one place for each of the others."
+        )
+    return folded[0] if folded else None
 
 
 def _band_axis(

@@ -3,38 +3,54 @@
 from __future__ import annotations
 
 import re
-import shlex
 
 from rasterio.io import DatasetReader
 
 from pipeline.sources.gdal.options import mask_urls
 from pipeline.sources.gdal.pixel_size import DESCRIPTION, ome_pixels
 
+PAGE_PREFIX = "GTIFF_DIR:"
+"""Begins GDAL's name of a page of a TIFF."""
+SELECTED = {
+    "channels": ("channel", 0),
+    "slices": ("z", "max"),
+    "planes": ("z", "max"),
+    "frames": ("time", 0),
+    "times": ("time", 0),
+}
+"""What a file has several of, and a part of ``source.select`` that chooses one."""
 _PAGE = re.compile(r"\((\d+)P x (\d+)L")
 """The size of a page, as GDAL describes it."""
 
 
 def left_out(dataset: DatasetReader) -> list[str]:
     """What of a file is not read, in words; nothing where all of it is."""
+    if dataset.name.upper().startswith(PAGE_PREFIX):
+        return []
     pages, inner = _pages(dataset), inner_names(dataset)
     described = _described(dataset)
     if dataset.driver == "GTiff" and len(inner) > 1:
         same_size = f" ({pages} of them of its size)" if pages < len(inner) else ""
-        pair = " ".join(shlex.quote(mask_urls(name)) for name in inner[:2])
-        names = (
-            f"{mask_urls(inner[1])} names the next, and gdalbuildvrt -separate stack.vrt {pair} … makes "
-            f"bands of several"
-        )
-        return [f"the file has {len(inner)} pages{same_size}{described}, and only the first is read: {names}"]
+        return [
+            f"the file has {len(inner)} pages{same_size}{described}, and only the first is read: {_ways(described)}"
+        ]
     if inner:
         by_name = "; kind: zarr reads its arrays by name" if dataset.driver in ("Zarr", "netCDF", "HDF5") else ""
         return [f"the file has {len(inner)} subdatasets beside what is read, such as {mask_urls(inner[0])}{by_name}"]
     if described:
         return [
             f"the file holds more planes than its {dataset.count} bands{described}, which GDAL does not "
-            f"see: save them as bands or pages of a TIFF"
+            f"see: {_ways(described)}"
         ]
     return []
+
+
+def _ways(described: str) -> str:
+    """How others are read."""
+    if not described:
+        return "source.select: {page: 1} reads the next, {page: [0, 1]} makes bands of both, {page: max} one of all"
+    chosen = [f"{key}: {value}" for word, (key, value) in SELECTED.items() if f" {word}" in described]
+    return f"source.select chooses, such as {{{', '.join(chosen or ['page: 1'])}}}"
 
 
 def inner_names(dataset: DatasetReader) -> list[str]:

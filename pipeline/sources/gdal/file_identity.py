@@ -32,6 +32,8 @@ PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 _BUSY = (408, 425, 429, 500, 502, 503, 504)
 _NO_HEAD = (400, 403, 405, 501)
 """Answers of servers that may still answer GET: a signature holds for one method."""
+_PAGE = re.compile(r"GTIFF_DIR:(off:)?\d+:(/vsicurl/)?")
+"""GDAL's name of a page, before that of its file."""
 _OBJECT = re.compile(r"(?:/vsis3/|s3://)([^/]+)/([^?#]+)")
 
 
@@ -63,7 +65,7 @@ def identity_of(
             "files": digest.hexdigest(),
             **_chunks(local),
         }
-    return {"path": redacted(path), **_remote(url or path, headers)}
+    return {"path": redacted(path), **_remote(url or _PAGE.sub("", path), headers)}
 
 
 def _chunks(local: list[tuple[str, os.stat_result]]) -> dict[str, str]:

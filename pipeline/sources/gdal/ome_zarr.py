@@ -48,10 +48,15 @@ def ome_size(dataset: DatasetReader) -> PixelSize | None:
     return None
 
 
+def ome_document(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """OME's part of the attributes of a group: all of them in OME-Zarr 0.4, ``ome`` in 0.5."""
+    ome = attributes.get("ome")
+    return ome if isinstance(ome, Mapping) else attributes
+
+
 def channels_of(attributes: Mapping[str, Any]) -> list[str] | None:
     """Labels of the channels by ``omero`` among the attributes of a group; None where not all have one."""
-    ome = attributes.get("ome")
-    document = ome if isinstance(ome, Mapping) else attributes
+    document = ome_document(attributes)
     omero = document.get("omero")
     channels = mappings_of(omero.get("channels")) if isinstance(omero, Mapping) else []
     labels = [str(channel.get("label", "")) for channel in channels]

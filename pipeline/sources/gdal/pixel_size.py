@@ -92,20 +92,25 @@ def printed_note(size: PixelSize) -> str:
     )
 
 
-def ome_pixels(description: str) -> Element | None:
-    """The element Pixels of the first image of OME-XML; None where a text is none."""
+def ome_pixels(description: str, image: int = 0) -> Element | None:
+    """The element Pixels of an image of OME-XML; None where a text is none, or has no such image."""
     if "<OME" not in description and "openmicroscopy" not in description:
         return None
     try:
         root = fromstring(description.strip().encode())
     except (ParseError, DefusedXmlException, ValueError):
         return None
-    return next((element for element in root.iter() if element.tag.rpartition("}")[2] == "Pixels"), None)
+    pixels = [element for element in root.iter() if element.tag.rpartition("}")[2] == "Pixels"]
+    return pixels[image] if image < len(pixels) else None
 
 
 def _of_ome(tags: Mapping[str, str]) -> PixelSize | None:
     """https://docs.openmicroscopy.org/ome-model: PhysicalSizeX and Y, in µm unless a unit is named."""
-    pixels = ome_pixels(tags.get(DESCRIPTION, ""))
+    return size_of_ome_pixels(ome_pixels(tags.get(DESCRIPTION, "")))
+
+
+def size_of_ome_pixels(pixels: Element | None) -> PixelSize | None:
+    """The size that the element Pixels states."""
     if pixels is None:
         return None
     height, width = (

@@ -75,6 +75,16 @@ class OpenSlideFile:
         return ()
 
     @property
+    def changes(self) -> Sequence[str]:
+        """None: it has one plane, and its colours are shown."""
+        return ()
+
+    @property
+    def folding_bytes(self) -> int:
+        """0: it has one plane."""
+        return 0
+
+    @property
     def header_bytes(self) -> int:
         """OpenSlide's cache; its own tables are small beside it."""
         return CACHE_BYTES

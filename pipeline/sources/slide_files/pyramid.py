@@ -111,6 +111,14 @@ class SlideFile(Protocol):
     def header_bytes(self) -> int:
         """Bytes that it holds while it is open, beside decoded tiles."""
 
+    @property
+    def changes(self) -> Sequence[str]:
+        """Which of its planes are read, and how numbers are changed, for the identity; nothing of most slides."""
+
+    @property
+    def folding_bytes(self) -> int:
+        """Bytes that a pixel takes while planes become one; 0 where none do."""
+
     def tile_shape(self, level: int) -> tuple[int, int]:
         """(rows, cols) of a tile, px."""
 

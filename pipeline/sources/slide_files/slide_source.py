@@ -7,21 +7,21 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from itertools import product
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import ReadError
+from pipeline.errors import ReadError, SourceError
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.resampling import STRIP, Axis, Method, resampled, widened
 from pipeline.geometry.span import Span
-from pipeline.geometry.window import Window
+from pipeline.geometry.window import Window, lattice_parts
 from pipeline.interfaces import CAUSES, Pixels
 from pipeline.runtime.resources import cores
 from pipeline.sources.gdal.file_identity import identity_of
-from pipeline.sources.slide_files.opening import open_slide_file
+from pipeline.sources.slide_files.opening import NOTHING_CHOSEN, open_planes, open_slide_file
+from pipeline.sources.slide_files.plane_choice import PlaneChoice
 from pipeline.sources.slide_files.pyramid import Level, SlideFile
 from pipeline.sources.slide_files.region import read_region
 from pipeline.sources.slide_files.tile_cache import TileCache
@@ -60,6 +60,10 @@ class SlideSource:
     nodata: Literal["auto"] | int | float | None
     rule: Literal["all", "any"]
     """Pixels are invalid where all bands are nodata, or where any is."""
+    choice: PlaneChoice = NOTHING_CHOSEN
+    """Which planes are bands. Where planes are chosen, the file says what is nodata."""
+    is_slide: bool = True
+    """Whether it is opened as slides are; else as a TIFF of planes."""
     rgb: tuple[int, ...] = ()
     """Which of the bands read, from 0, are red, green and blue."""
     notes: tuple[str, ...] = ()
@@ -102,7 +106,8 @@ class SlideSource:
     @cached_property
     def working_bytes(self) -> int:
         """Bytes that a reader holds while it decodes tiles, and while it resamples a unit."""
-        decoding = 3 * cores() * self._tile_bytes
+        rows, cols = self.level.tile
+        decoding = cores() * (3 * self._tile_bytes + rows * cols * self._file.folding_bytes)
         if self.aligned:
             return decoding
         rows, cols = (span.size for span in self._outer(Window(row=0, col=0, height=self._unit, width=self._unit)))
@@ -119,7 +124,7 @@ class SlideSource:
             "nodata": str(self.nodata),
             "nodata_rule": self.rule,
             "scale_tags": False,
-            "as": [],
+            "as": list(self._file.changes),
             "level": [self.level.index, *self.level.shape, rows.scale, cols.scale, rows.origin, cols.origin],
             "level_0_px": [*self.step, *self.corner],
             "resampling": None if self.aligned else self.method,
@@ -139,7 +144,7 @@ class SlideSource:
         data = np.empty((self.bands, window.height, window.width), self.dtype)
         causes = np.zeros(data.shape[1:], np.uint8)
         try:
-            for part in _parts(window, self._unit):
+            for part in lattice_parts(window, self._unit, self._unit):
                 where = part.index_in(window)
                 pixels, codes = self._stored(part) if self.aligned else self._resampled(part)
                 data[(slice(None), *where)] = pixels
@@ -148,6 +153,8 @@ class SlideSource:
         except ReadError:
             self._close()  # OpenSlide's handle that failed once goes on failing
             raise
+        except SourceError as error:  # the file is opened by each process, and may have changed
+            raise ReadError(f"{self.path} cannot be read: {str(error)[:200]}") from error
         aligned = Window.of(window.rows.align(self.block[0]), window.cols.align(self.block[1]))
         decoded = aligned.clip(self.grid.height, self.grid.width).pixels
         valid = causes == 0
@@ -165,6 +172,8 @@ class SlideSource:
     def _stored(self, window: Window) -> tuple[npt.NDArray[Any], CauseCodes | None]:
         """(bands, rows, cols) of a window of the level as they are stored, and codes of `CAUSES`."""
         data, codes = read_region(self._file, self.level, window, self.channels, self._cache)
+        if self.choice.chooses:
+            return data, codes
         if self.nodata is None:
             codes = None
         marks = joined([self._band_codes(band) for band in data], self.rule)
@@ -228,17 +237,13 @@ class SlideSource:
         """The open slide of this process."""
         with self._lock:
             if "file" not in self._open:
-                self._open["file"] = open_slide_file(self.path)
+                self._open["file"] = self._opened()
             return self._open["file"]
+
+    def _opened(self) -> SlideFile:
+        return open_slide_file(self.path, self.choice) if self.is_slide else open_planes(self.path, self.choice)
 
     def _close(self) -> None:
         """Forget the handle: others may still read by it, and let it go with them."""
         with self._lock:
             self._open.clear()
-
-
-def _parts(window: Window, side: int) -> Iterator[Window]:
-    """Parts of a window on the lattice of units."""
-    rows, cols = (range(span.start // side, -(-span.stop // side)) for span in (window.rows, window.cols))
-    for row, col in product(rows, cols):
-        yield Window(row=row * side, col=col * side, height=side, width=side).intersect(window)

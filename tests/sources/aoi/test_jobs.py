@@ -17,7 +17,8 @@ from pipeline.config import SourceConfig
 from pipeline.config.load import load_config
 from pipeline.errors import SourceError, StoreError
 from pipeline.inference import block_task
-from pipeline.planning.describe import describe, plan_rows, room
+from pipeline.planning.describe import describe, room
+from pipeline.planning.plan_rows import plan_rows
 from pipeline.quality.evaluate.aoi_labels import labels_in_aoi
 from pipeline.quality.evaluate.evaluate import evaluate
 from pipeline.quality.labels import open_labels

@@ -9,6 +9,7 @@ import rasterio
 import tifffile
 
 from pipeline.config import SourceConfig
+from pipeline.geometry.window import Window
 from pipeline.sources import open_source
 from pipeline.sources.gdal.contents import left_out
 
@@ -31,9 +32,13 @@ def stack(*shape: int) -> np.ndarray:
         (
             (5,),
             {"imagej": True, "truncate": True, "metadata": {"axes": "TYX"}},
-            ["5 frames, by ImageJ", "GDAL does not see"],
+            ["5 frames, by ImageJ", "GDAL does not see", "source.select chooses, such as {time: 0}"],
         ),
-        ((2, 3), {"ome": True, "metadata": {"axes": "CZYX"}}, ["6 pages: 2 channels × 3 planes, by OME-XML"]),
+        (
+            (2, 3),
+            {"ome": True, "metadata": {"axes": "CZYX"}},
+            ["6 pages: 2 channels × 3 planes, by OME-XML", "such as {channel: 0, z: max}"],
+        ),
     ],
 )
 def test_pages_and_planes_that_are_not_read_are_told_with_their_number(
@@ -58,11 +63,16 @@ def test_nothing_is_told_of_a_file_that_is_read_whole(tmp_path: Path, said: dict
     assert not told(tmp_path / "a.tif")
 
 
-def test_the_name_that_is_told_opens_the_next_page(tmp_path: Path) -> None:
+def test_what_is_told_to_select_is_read(tmp_path: Path) -> None:
     data = stack(3)
     data[1] = 7
     tifffile.imwrite(tmp_path / "a.tif", data, photometric="minisblack")
-    name = next(word for word in told(tmp_path / "a.tif").split() if word.startswith("GTIFF_DIR:2:"))
-    source = open_source(SourceConfig(path=name))
-    assert source.grid.height == 40
-    assert not source.notes
+    assert "source.select: {page: 1} reads the next" in told(tmp_path / "a.tif")
+    source = open_source(SourceConfig(path=str(tmp_path / "a.tif"), select={"page": 1}))
+    assert (source.read(Window(row=0, col=0, height=40, width=50)).data == 7).all()
+    assert source.notes == ("its page is 1 of 0 to 2",)
+
+
+def test_nothing_is_told_of_a_page_that_is_named(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", stack(3), imagej=True)
+    assert not told(f"GTIFF_DIR:1:{tmp_path}/a.tif")

@@ -19,7 +19,8 @@ from pipeline.errors import ConfigError, SourceError, StoreError
 from pipeline.geometry.shards import Shard
 from pipeline.geometry.window import Window
 from pipeline.inference import block_task
-from pipeline.planning.describe import describe, plan_rows
+from pipeline.planning.describe import describe
+from pipeline.planning.plan_rows import plan_rows
 from pipeline.quality.evaluate.aoi_labels import store_area
 from pipeline.quality.stats.stats import store_stats
 from pipeline.quality.verify.verify import job_of, verify

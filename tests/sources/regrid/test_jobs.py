@@ -13,7 +13,7 @@ from pipeline.config.load import load_config
 from pipeline.errors import StoreError
 from pipeline.geometry.window import Window
 from pipeline.locations import Remote
-from pipeline.planning.describe import plan_rows
+from pipeline.planning.plan_rows import plan_rows
 from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running.execute import prepare_job
 from pipeline.sources.regrid.regridded import Regridded

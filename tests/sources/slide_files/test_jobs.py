@@ -18,13 +18,18 @@ from pipeline.cli import app
 from pipeline.config import LabelsConfig
 from pipeline.config.load import load_config
 from pipeline.geometry.window import Window
-from pipeline.planning.describe import plan_rows
+from pipeline.planning.plan_rows import plan_rows
+from pipeline.preview.pictures import raster_image
 from pipeline.quality.labels import from_config
 from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running.execute import prepare_job
+from pipeline.sources.band_tags import read_band_tags
 from pipeline.sources.slide_files.slide_source import SlideSource
+from pipeline.store.picture import open_picture
 from pipeline.store.reader import open_store
 from pipeline.store.spec import ClassRow
+from pipeline.viewer.open_image import open_image
+from pipeline.viewer.scene import StoreScene
 from tests import scenes, slides
 from tests.running.test_execute import digest, go, mask
 
@@ -103,6 +108,23 @@ def test_files_of_a_slide_lie_on_level_0_and_tell_nothing_of_the_patient(tmp_pat
     files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != "a.svs"]
     assert len(files) > 10
     assert not any(b"secret-name" in content for content in files)
+
+
+@pytest.mark.slow
+def test_colours_of_a_slide_are_shown_as_a_microscope_shows_them(tmp_path: Path) -> None:
+    store = tmp_path / "job.zarr"
+    go(config(tmp_path, output={"picture": True}))
+    picture = open_picture(store)
+    assert picture is not None
+    assert picture.stretch == ((0, 255),) * 3
+    for allow_source in (False, True):
+        assert open_image(StoreScene(store), allow_source).range_of(1) == (0, 255)
+    source = prepare_job(load_config(tmp_path / "job.yaml")).source
+    tags = read_band_tags(source)
+    pixels = source.read(Window(row=0, col=0, height=source.grid.height, width=source.grid.width))
+    image = raster_image(source, tags, source.grid.width)
+    assert image is not None
+    assert (image == np.moveaxis(pixels.data, 0, -1)).all()
 
 
 @pytest.mark.slow
