@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.performance import figures
 from benchmarks.performance.figures import Row
-from pipeline.planning.describe import threads
+from pipeline.planning.plan_rows import threads
 
 SPEEDS = [
     "command, Mpx/s",

@@ -17,17 +17,12 @@ NEEDS_CRS = {"gpkg", "geoparquet", "flatgeobuf", "geojson"}
 LABELS = "marigold"
 """The name in the path of labels."""
 STORE_AND_REPORT = {"job.zarr/zarr.json", "job.report.html"}
-OF_PAGES = {"job.report.json", "said by run"}
-"""Where a note says how the other pages of a file are read, each by its path."""
 EXPECTED = {
     planted.IN_PATH: {
         *STORE_AND_REPORT,
-        *OF_PAGES,
         "shards.zarr/zarr.json",
         "shards.report.html",
-        "shards.shard-001-of-001.report.json",
         "plan.yaml",
-        "said by plan",
         "job.preview/preview.html",
     },
     LABELS: {"evaluation.json", "evaluation.html", "said by evaluate"},
@@ -63,8 +58,7 @@ def test_no_form_of_a_source_brings_its_names_into_outputs(tmp_path: Path, maker
         forms = [form for form in EXPORTS if file.crs or form not in NEEDS_CRS]
     for form in forms if maker != "tiff" else ["cog", "ome-tiff", "qupath"]:
         commands("export", work / "job.zarr", "--to", form)
-    expected = STORE_AND_REPORT | (OF_PAGES if maker == "tiff" else set())
-    assert places_of(planted.IN_PATH, work, commands.said) == (set() if redact else expected)
+    assert places_of(planted.IN_PATH, work, commands.said) == (set() if redact else STORE_AND_REPORT)
     assert places_of(planted.IN_FILE, work, commands.said) == set()
 
 
