@@ -133,7 +133,7 @@ def run(config: Config | str | Path | Mapping[str, Any], *, fresh: bool = False,
     from pipeline.runtime.progress import Progress
 
     with Progress(quiet=quiet) as progress:
-        return execute(prepare_job(config_of(config), fresh), progress, fresh)
+        return execute(prepare_job(config_of(config), fresh, silent=quiet), progress, fresh)
 
 
 def verify(

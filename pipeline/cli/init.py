@@ -13,7 +13,8 @@ from pipeline.errors import ConfigError
 
 def init(
     model: Annotated[
-        str | None, typer.Argument(metavar="MODEL", help="File with the weights or the whole network; package://….")
+        str | None,
+        typer.Argument(metavar="MODEL", help="File with the weights or the whole network; package://…, hf://…."),
     ] = None,
     scene: Annotated[
         str | None,

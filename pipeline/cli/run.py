@@ -65,9 +65,11 @@ def run(
 
     limit, printed = time_limit(job_config.execution.stop_after), progress_as(log_format, quiet)
     with limit, open_trace(profile) as trace, printed as progress:
-        job = prepare_job(job_config, fresh, same_source)
+        job = prepare_job(job_config, fresh, same_source, silent=quiet or log_format is not Format.TEXT)
         for message in environment_differences(job_config.locked, job.task.device):
             progress.say(message, level="warning")
+        for message in job.revision:
+            progress.say(f"warning: {message}", level="warning")
         for message in job.remarks:
             progress.say(message)
         for message in () if job.resumes else job_warnings(job):

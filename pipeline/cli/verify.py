@@ -40,7 +40,7 @@ def verify(
     from pipeline.runtime.progress import progress_as
 
     with progress_as(log_format, quiet) as progress:
-        job = job_of(store, overrides or [], source, progress.say)
+        job = job_of(store, overrides or [], source, progress.say, quiet or log_format is not Format.TEXT)
         keep = partial(write_examples, store)
         result = look(
             job, progress.say, windows=windows, seed=seed, tolerance=tolerance, notify=progress.status, keep=keep

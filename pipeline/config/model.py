@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from pipeline.config.families import MODEL_KINDS, OneOf
+from pipeline.config.hub_address import HUB_SCHEME, hub_file
 from pipeline.config.normalise import NormaliseConfig, contradiction
 from pipeline.config.package_files import PACKAGE_SCHEME, package_file
 from pipeline.config.values import ConfigSection, Count, PerBand
@@ -113,7 +114,12 @@ class ModelOutputConfig(ConfigSection):
 
 
 def _located(path: object) -> object:
-    """The file of an address in a package; any other path as it is."""
+    """The file of an address in a package; any other path as it is.
+
+    Of an address of a model repository the form is checked; `models.hub` fetches the file once a job needs it.
+    """
+    if isinstance(path, str) and path.startswith(HUB_SCHEME):
+        hub_file(path)
     return package_file(path) if isinstance(path, str) and path.startswith(PACKAGE_SCHEME) else path
 
 
@@ -123,8 +129,9 @@ class ModelConfig(ConfigSection):
     kind: Annotated[str, OneOf(MODEL_KINDS)] | None = Field(None, description="a file of ours says its own kind")
     path: Annotated[Path | None, BeforeValidator(_located)] = Field(
         None,
-        description="the weights or the whole network: a file, package://module/file of an installed package, or a "
-        "model description of bioimage.io (folder, rdf.yaml or zip)",
+        description="the weights or the whole network: a file, package://module/file of an installed package, "
+        "hf://owner/repository/file@revision of a model repository, or a model description of bioimage.io (folder, "
+        "rdf.yaml or zip)",
     )
     factory: str | None = Field(
         None,
@@ -143,7 +150,7 @@ class ModelConfig(ConfigSection):
     output: ModelOutputConfig = ModelOutputConfig()
 
     _address: str | None = PrivateAttr(None)
-    """``package://…``, where the path was given so: that holds on other machines too."""
+    """``package://…`` or ``hf://…``, where the path was given so: that holds on other machines too."""
     _described: tuple[str, ...] = PrivateAttr(())
     """What was taken from a description at ``path``, a sentence each; empty before anything was."""
 
@@ -163,8 +170,24 @@ class ModelConfig(ConfigSection):
     def _with_address(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
         model = validate(values)
         address = values.get("path") if isinstance(values, dict) else None
-        if isinstance(address, str) and address.startswith(PACKAGE_SCHEME):
+        if isinstance(address, str) and address.startswith((PACKAGE_SCHEME, HUB_SCHEME)):
             model._address = address
+        return model
+
+    @property
+    def address(self) -> str | None:
+        """``package://…`` or ``hf://…``, where the path was given so; None of a file."""
+        return self._address
+
+    @property
+    def place(self) -> str:
+        """What the network is loaded from, in words: its address, its file, or its factory."""
+        return str(self._address or self.path or self.factory)
+
+    def located(self, path: Path, address: str) -> Self:
+        """The same network with the file of this machine to which an address leads."""
+        model = self.model_copy(update={"path": path})
+        model._address = address
         return model
 
     @field_serializer("path")

@@ -229,7 +229,7 @@ def _check_mark(network: Loaded, task: BlockTask) -> None:
     """
     if task.mark and network.mark != task.mark:
         raise ModelError(
-            f"The network of {task.model.path or task.model.factory} is another one here than when this run "
+            f"The network of {task.model.place} is another one here than when this run "
             f"was planned: its weights, code or arguments were "
             "changed meanwhile, or this worker's machine has other files. Put them back, or run again, "
             "which plans anew."

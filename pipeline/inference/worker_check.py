@@ -104,7 +104,7 @@ class WorkerRequirements:
 
     def _network(self) -> str | None:
         if run_on_device_thread(lambda: inference(self.task)).network.identity() != self.network:
-            return f"{self.task.model.path or self.task.model.factory} is there, and another one"
+            return f"{self.task.model.place} is there, and another one"
         return None
 
 

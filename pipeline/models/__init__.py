@@ -14,6 +14,7 @@ from pipeline.models import classifier, exported, native, onnx, python, smp, tor
 from pipeline.models.architectures import NETWORKS
 from pipeline.models.bioimage.weights import with_weights_file
 from pipeline.models.check_bands import check_bands
+from pipeline.models.hub import model_on_this_machine
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights.file_type import check_file
 
@@ -49,7 +50,10 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     ModelError
         The file is missing, is something else, or does not fit the bands. Of a package, its description cannot be
         used, or its weights are others than that states.
+    Unfinished
+        It is of a model repository, and neither in the cache nor to be had now.
     """
+    model = model_on_this_machine(model)
     if model.path is None and model.kind not in FACTORIES:
         raise ModelError(f"model.path is missing: kind {model.kind} needs the file that holds the network.")
     model = with_weights_file(model, bands)

@@ -48,6 +48,8 @@ def describe(job: Job) -> dict[str, Any]:
             "compile": job.task.recipe.compile,
             "remarks": list(job.remarks),
             **({"description": list(job.config.model.described)} if job.config.model.described else {}),
+            "address": job.config.model.address,
+            "revision": list(job.revision),
         },
         "halo": {"px": tiles.halo, "exact": tiles.exact, "why": tiles.why},
         "tile": {"size": tiles.size, "core": tiles.core, **plan_values(OPTIONS, job.resolved, tile=True)},

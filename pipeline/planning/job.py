@@ -58,6 +58,8 @@ class Job:
     """Whether the source is taken for the same without a look at its pixels."""
     cleaning: Cleaning | None = None
     """How the layer ``cleaned`` is made; None where there is none."""
+    revision: tuple[str, ...] = ()
+    """What is to be told of the revision of the network's file in its repository, a sentence each."""
     remarks: tuple[str, ...] = ()
     """What is to be said of what the network returns, a sentence each."""
 

@@ -20,6 +20,7 @@ from pipeline.models.loaded import Loaded
 from pipeline.planning import activation, classes, edges, finite, workers
 from pipeline.planning.classes import ResolvedModel
 from pipeline.planning.described import described_config
+from pipeline.planning.locate_network import locate_network_of_store
 from pipeline.planning.normalisation import stored_numbers, with_stretch
 from pipeline.planning.types import TilePlan
 from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
@@ -115,7 +116,7 @@ def load_network(config: Config) -> LoadedNetwork:
 
 @no_jit_reoptimisation()
 def _load_network(config: Config) -> LoadedNetwork:
-    config = described_config(config)
+    config = described_config(locate_network_of_store(config).config)
     source = open_source(config.source, config.execution.read_timeout)
     areas = open_areas(config.source, source)
     resolved = classes.resolve_model(config.model, source.bands, source.dtype)

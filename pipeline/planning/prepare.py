@@ -45,6 +45,7 @@ from pipeline.planning.described import described_config
 from pipeline.planning.fingerprint import Fingerprint
 from pipeline.planning.job import Job
 from pipeline.planning.load_network import network_on_source
+from pipeline.planning.locate_network import LocatedNetwork, locate_network
 from pipeline.planning.normalise_text import NORMALISE_KEY
 from pipeline.planning.option import Resolved
 from pipeline.planning.options import recipe_of_store
@@ -75,6 +76,8 @@ class _Opened:
     device: torch.device
     network: Loaded
     """Before it is told how large its tiles may be."""
+    revision: tuple[str, ...]
+    """What is to be told of the revision of its file, a sentence each."""
 
     @property
     def fingerprint(self) -> Fingerprint | None:
@@ -92,7 +95,11 @@ class _Opened:
 
 
 def prepare_job(
-    config: Config, fresh: bool = False, same_source: bool = False, stretch: Adjustment | None = None
+    config: Config,
+    fresh: bool = False,
+    same_source: bool = False,
+    stretch: Adjustment | None = None,
+    silent: bool = False,
 ) -> Job:
     """Decide everything about a job.
 
@@ -107,6 +114,8 @@ def prepare_job(
         grid.
     stretch
         The raster's own numbers, once a pass has found them.
+    silent
+        Show no progress where the network is downloaded.
 
     Raises
     ------
@@ -114,15 +123,17 @@ def prepare_job(
         The config, source, network or store is wrong.
     PlanError
         The plan does not fit the memory.
+    Unfinished
+        The network is to be downloaded, and its server is away.
     """
     activation_memory.start_profiler()
-    return run_on_device_thread(lambda: _prepare(config, fresh, same_source, stretch))
+    return run_on_device_thread(lambda: _prepare(config, fresh, same_source, stretch, silent))
 
 
 def with_numbers(job: Job, stretch: Adjustment) -> Job:
     """The job with the numbers that a pass has found; a halo that was measured with others is measured anew."""
     if isinstance(job.config.tile.halo, ToleranceConfig):
-        return prepare_job(job.config, fresh=True, same_source=job.same_source, stretch=stretch)
+        return prepare_job(job.config, fresh=True, same_source=job.same_source, stretch=stretch, silent=True)
     recipe = job.task.recipe
     normalised = replace(recipe, normalisation=replace(recipe.normalisation, stretch=stretch))
     return replace(
@@ -133,8 +144,10 @@ def with_numbers(job: Job, stretch: Adjustment) -> Job:
 
 
 @no_jit_reoptimisation()
-def _prepare(config: Config, fresh: bool, same_source: bool, stretch: Adjustment | None) -> Job:
-    opened = _open(config, fresh, same_source, stretch)
+def _prepare(config: Config, fresh: bool, same_source: bool, stretch: Adjustment | None, silent: bool) -> Job:
+    existing = previous_store.read_plan(config.output.path, fresh)
+    located = locate_network(config, existing, silent)
+    opened = _open(located, existing, same_source, stretch)
     config = opened.config
     locality = _locality(opened)
     network = locality.apply_to(opened.network)
@@ -148,9 +161,10 @@ def _prepare(config: Config, fresh: bool, same_source: bool, stretch: Adjustment
     return _job(opened, network, inputs, folded, chosen, plan, cost)
 
 
-def _open(config: Config, fresh: bool, same_source: bool, stretch: Adjustment | None) -> _Opened:
-    config = described_config(config)
-    existing = previous_store.read_plan(config.output.path, fresh)
+def _open(
+    located: LocatedNetwork, existing: dict[str, Any] | None, same_source: bool, stretch: Adjustment | None
+) -> _Opened:
+    config = described_config(located.config)
     stored = frozen_plan.plan_to_reuse(config, existing)
     stored_fingerprint = stored["fingerprint"] if stored else None
     source = open_source(config.source, config.execution.read_timeout, stored_fingerprint)
@@ -173,6 +187,7 @@ def _open(config: Config, fresh: bool, same_source: bool, stretch: Adjustment | 
         resolved=resolved,
         device=device,
         network=network_on_source(resolved.model, source, resolved.normalisation, device),
+        revision=located.remarks,
     )
 
 
@@ -271,6 +286,7 @@ def _job(
         cleaning=resolve_cleaning(
             config.output.postprocess, stored if inputs.resumes else None, store_fingerprint, spec
         ),
+        revision=opened.revision,
         remarks=(
             *activation.remarks(opened.resolved.model.output, inputs.locality, chosen, has_classes=recipe.has_classes),
             *edges.edge_remarks(inputs.locality, config.tile),

@@ -39,7 +39,7 @@ def describe_pass(
         *(("a run", text) for text in _run_differs(config, loaded)),
         ("scene", f"{config.source.place}: {grid.height} × {grid.width} px, {_bands(loaded)}, {crs}"),
         *(("scene", note) for note in loaded.source.notes),
-        ("network", f"{config.model.kind}, {config.model.path or config.model.factory}"),
+        ("network", f"{config.model.kind}, {config.model.place}"),
         ("input", _normalisation(recipe)),
         ("output", f"activation {recipe.decoding.activation}"),
         *(("network", text) for text in loaded.remarks(recipe)),

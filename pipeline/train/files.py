@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from pipeline.config import ModelConfig
 from pipeline.errors import ConfigError
 from pipeline.models.weights import ModelMeta, save
 from pipeline.reports.training import require_training_page
@@ -62,6 +63,15 @@ class TrainingFiles:
     def card(self) -> Path:
         """What the network is, was taught and reaches."""
         return self.weights.with_suffix(".card.md")
+
+
+def require_own_weights(model: ModelConfig) -> None:
+    """Raise ConfigError where weights would be written into a package or a repository."""
+    if model.address is not None:
+        raise ConfigError(
+            f"model.path is {model.address}; train writes the weights there, and nothing is written into a package or "
+            f"a repository. Give a file of yours that ends in .safetensors; training.start takes weights to begin with."
+        )
 
 
 def training_files(weights: Path | None, fresh: bool) -> TrainingFiles:

@@ -15,7 +15,14 @@ import torch
 from pipeline.config import Config
 from pipeline.errors import ConfigError, Unfinished
 from pipeline.runtime.optional_imports import require
-from pipeline.train.files import CHECKPOINT_VERSION, TrainingFiles, clear, replace_text, training_files
+from pipeline.train.files import (
+    CHECKPOINT_VERSION,
+    TrainingFiles,
+    clear,
+    replace_text,
+    require_own_weights,
+    training_files,
+)
 from pipeline.train.history import draw_curves
 from pipeline.train.model_card import card
 from pipeline.train.page import training_page
@@ -66,6 +73,7 @@ def train(config: Config, notify: Callable[[str], None], fresh: bool = False) ->
     # Lightning starts the processes of further devices by this very command
     leads = os.environ.get("LOCAL_RANK", "0") == "0"
     notify = notify if leads else _silent
+    require_own_weights(config.model)
     where = training_files(config.model.path, fresh)
     prepared = prepare_training(config, notify)
     if fresh and leads:

@@ -34,6 +34,7 @@ BEFORE = {"debug", "version", "help"}
 ELSEWHERE = {
     "vips": {"tile", "pyramid", "bigtiff", "compression"},
     "tf2onnx": {"inputs-as-nchw", "outputs-as-nchw", "keras", "tflite", "saved-model", "output"},
+    "hf download": {"revision"},
     "pip": {"force-reinstall", "no-deps", "index-url", "upgrade"},
     "sbatch": {"array", "gres"},
     "dask worker": {"memory-limit"},

@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.config import ModelConfig
 from pipeline.errors import PipelineError
 from pipeline.interfaces import Source
+from pipeline.models.hub import model_on_this_machine
 from pipeline.planning.classes import NORMALISATION_FIELDS
 from pipeline.planning.first_config.facts import ModelFacts
 from pipeline.planning.first_config.model_file import read_model_file
@@ -20,6 +21,8 @@ def model_file_contradictions(model: ModelConfig, source: Source, tags: BandTags
     if model.path is None:
         return
     try:
+        model = model_on_this_machine(model)
+        assert model.path is not None, "a model with a path keeps one"
         facts = read_model_file(model.path)
     except PipelineError:  # loading the network says what is wrong
         return

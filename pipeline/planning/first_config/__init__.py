@@ -56,7 +56,7 @@ def suggest(
     Parameters
     ----------
     model
-        File with the weights or the whole network, or ``package://module/file``.
+        File with the weights or the whole network, ``package://module/file``, or ``hf://owner/repository/file``.
     scene
         Path or URL of a raster, a slide, a product, an item of a catalogue or arrays; a folder or glob of several
         rasters that lie beside each other; a template with ``{band}``.

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.config.hub_address import HUB_SCHEME
 from pipeline.config.package_files import PACKAGE_SCHEME, package_file
 from pipeline.errors import ModelError
 from pipeline.models import KINDS
 from pipeline.models.bioimage.read import read_description
+from pipeline.models.hub import fetch_address
 from pipeline.models.weights import read_model_meta
 from pipeline.models.weights.file_type import (
     EXPORTED,
@@ -28,11 +30,19 @@ TRANSFORM = "model.input.transform: the code that changed raw pixels when the we
 
 
 def model_file(address: str) -> Path:
-    """The file of MODEL; raises ModelError where it is to be of a package that has none."""
-    if not address.startswith(PACKAGE_SCHEME):
-        return Path(address)
+    """The file of MODEL, fetched where it is of a model repository.
+
+    Raises
+    ------
+    ModelError
+        Its package or repository has no such file.
+    Unfinished
+        It is to be fetched, and the server is away.
+    """
     try:
-        return package_file(address)
+        if address.startswith(PACKAGE_SCHEME):
+            return package_file(address)
+        return fetch_address(address) if address.startswith(HUB_SCHEME) else Path(address)
     except ValueError as error:
         raise ModelError(f"MODEL is {address}, but {error}.") from error
 

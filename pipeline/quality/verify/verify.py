@@ -90,7 +90,11 @@ def verify(
 
 
 def job_of(
-    store: Place, overrides: list[str], source: str | None = None, say: Callable[[str], None] = lambda line: None
+    store: Place,
+    overrides: list[str],
+    source: str | None = None,
+    say: Callable[[str], None] = lambda line: None,
+    silent: bool = True,
 ) -> Job:
     """The job that a store was made by.
 
@@ -104,6 +108,8 @@ def job_of(
         Where its source lies now. Pixels of all committed blocks are compared, unless it lies as it lay.
     say
         Told that pixels are compared.
+    silent
+        Show no progress where the network is downloaded.
 
     Raises
     ------
@@ -120,7 +126,8 @@ def job_of(
         )
     named = [] if source is None else [f"source.path={json.dumps(source, ensure_ascii=False)}"]
     config = validated_config(meta["given"], [*overrides, *named], store)
-    job = prepare_job(config.model_copy(update={"output": config.output.model_copy(update={"path": store})}))
+    output = config.output.model_copy(update={"path": store})
+    job = prepare_job(config.model_copy(update={"output": output}), silent=silent)
     if source is not None and job.moved:
         check_pixels(job, None, say)
     return job

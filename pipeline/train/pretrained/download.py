@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
-import re
 import shutil
 import urllib.request
 import uuid
@@ -17,6 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import torch
 
+from pipeline.config.hub_address import hub_file
 from pipeline.errors import ModelError
 from pipeline.models.weights import read_state, sha256
 from pipeline.runtime.resources import cache_folder
@@ -32,7 +32,7 @@ PUBLISHED = {
 """Torchvision's files: the first weights of each, by their names, which end with the beginning of their SHA-256."""
 TORCHVISION = "https://download.pytorch.org/models"
 HUGGING_FACE = "https://huggingface.co"
-ALLOWED = f"Give a file, an http or https URL, torchvision://NAME with one of {', '.join(PUBLISHED)}, or hf://owner/repository/file."
+ALLOWED = f"Give a file, an http or https URL, torchvision://NAME with one of {', '.join(PUBLISHED)}, or hf://owner/repository/file@revision."
 TIMEOUT = 30
 """Seconds that a server may be silent."""
 
@@ -55,10 +55,18 @@ def address(where: str) -> str | None:
     if scheme == "torchvision" and rest in PUBLISHED:
         name = PUBLISHED[rest]
         return f"{TORCHVISION}/{name}#sha256={name.rpartition('-')[2].partition('.')[0]}"
-    if scheme == "hf" and (parts := re.fullmatch(r"([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)", rest)):
-        repository, revision, name = parts.groups()
-        return f"{HUGGING_FACE}/{repository}/resolve/{revision or 'main'}/{quote(name)}"
+    if scheme == "hf":
+        return _hub_url(where)
     raise ModelError(f"{where} is not known. {ALLOWED}")
+
+
+def _hub_url(where: str) -> str:
+    """The URL of a file of a model repository; raises ModelError where the address has another form."""
+    try:
+        file = hub_file(where)
+    except ValueError as error:
+        raise ModelError(f"{where} is not known. {ALLOWED}") from error
+    return f"{HUGGING_FACE}/{file.repository}/resolve/{quote(file.commit or file.revision, safe='')}/{quote(file.file)}"
 
 
 def fetched(url: str) -> Path:
@@ -117,7 +125,7 @@ def read_weights(where: Path | str) -> dict[str, torch.Tensor]:
     ----------
     where
         A file (safetensors, or of ``torch.save``, also a trainer's checkpoint), an http or https URL, which may end
-        with ``#sha256=HEX``, ``torchvision://NAME`` or ``hf://owner/repository[@revision]/file``. What is fetched is
+        with ``#sha256=HEX``, ``torchvision://NAME`` or ``hf://owner/repository/file@revision``. What is fetched is
         kept in ``pretrained`` of the cache folder.
 
     Raises

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -106,6 +107,7 @@ def test_names_of_torchvision_lead_to_its_files_with_their_hashes(
     [
         ("hf://owner/repo/model.safetensors", "/owner/repo/resolve/main/model.safetensors"),
         ("hf://owner/repo@v1.2/folder/a b.pt", "/owner/repo/resolve/v1.2/folder/a%20b.pt"),
+        ("hf://owner/repo/folder/a b.pt@v1.2", "/owner/repo/resolve/v1.2/folder/a%20b.pt"),
     ],
 )
 def test_files_of_hugging_face_repositories_are_found(
@@ -114,7 +116,7 @@ def test_files_of_hugging_face_repositories_are_found(
     monkeypatch.setattr(download, "HUGGING_FACE", server.url)
     url = address(where)
     assert url is not None
-    assert fetched(url).name.endswith(where.rpartition("/")[2])
+    assert fetched(url).name.endswith(unquote(path.rpartition("/")[2]))
     assert server.asked == [path]
 
 
