@@ -2,7 +2,7 @@
 
 ::
 
-    colours ──► × before, + offset ──► ln ──► × matrix, + shift ──► exp ──► × after, − taken ──► 0 to 255
+    colours ──► × before, + offset ──► ln ──► × matrix, + summand ──► exp ──► × after, − subtrahend ──► 0 to 255
 
 Both methods of stains are of this form: with Macenko's the logarithm is minus the optical density, with Reinhard's that
 of what the cones of an eye see.
@@ -34,9 +34,9 @@ class ColourTransfer:
     least: float
     """What has a logarithm: smaller numbers count as this."""
     matrix: Rows
-    shift: tuple[float, float, float]
+    summand: tuple[float, float, float]
     after: Rows
-    taken: float
+    subtrahend: float
     """What is subtracted at the end."""
     rgb: tuple[int, int, int]
     """Which of the bands, from 0, are red, green and blue."""
@@ -56,9 +56,9 @@ class ColourTransfer:
     def _changed(self, colours: list[torch.Tensor]) -> list[torch.Tensor]:
         logs = [plane.add_(self.offset).clamp_(min=self.least).log_() for plane in _product(self.before, colours)]
         powers = [
-            plane.add_(shift).exp_() for plane, shift in zip(_product(self.matrix, logs), self.shift, strict=True)
+            plane.add_(summand).exp_() for plane, summand in zip(_product(self.matrix, logs), self.summand, strict=True)
         ]
-        return [plane.sub_(self.taken).clamp_(0.0, WHITE).round_() for plane in _product(self.after, powers)]
+        return [plane.sub_(self.subtrahend).clamp_(0.0, WHITE).round_() for plane in _product(self.after, powers)]
 
 
 def rows_of(matrix: Matrix) -> Rows:

@@ -92,11 +92,11 @@ def _changes(target: LabelTarget, number: int) -> list[dict[str, Any]]:
     """``coordinateTransformations`` of a level: those of the image, at the plane that was read."""
     changes = label.without_channels(target.image, target.image.levels[number].changes)
     scale = next(change["scale"] for change in changes if "scale" in change)
-    shift = [place * size for place, size in zip(target.places, scale, strict=False)] + [0.0, 0.0]
-    if not any(shift):
+    distance = [place * size for place, size in zip(target.places, scale, strict=False)] + [0.0, 0.0]
+    if not any(distance):
         return changes
     stated = next((change["translation"] for change in changes if "translation" in change), [0.0] * len(scale))
-    moved = [start + further for start, further in zip(stated, shift, strict=True)]
+    moved = [start + further for start, further in zip(stated, distance, strict=True)]
     return [{"type": "scale", "scale": scale}, {"type": "translation", "translation": moved}]
 
 

@@ -117,8 +117,8 @@ def find_package(path: Path) -> Package | None:
         return FolderPackage(path, path)
     if not path.is_file() or not archive.is_package(path, NAMES):
         return None
-    found = sorted(archive.members(path), key=lambda name: (len(PurePosixPath(name).parts), name))
-    return ZipPackage(path, next(name for name in found if archive.top_name(name) in NAMES))
+    documents = sorted(archive.members(path), key=lambda name: (len(PurePosixPath(name).parts), name))
+    return ZipPackage(path, next(name for name in documents if archive.top_name(name) in NAMES))
 
 
 def _local_name(source: str, name: str) -> str:

@@ -23,8 +23,8 @@ class OutputKeys:
     def as_section(self) -> dict[str, Any]:
         """Keys of ``model.output`` that are no defaults."""
         section = {"activation": self.activation, "threshold": self.threshold}
-        known = {name: value for name, value in section.items() if value is not None}
-        return {**known, **({"multilabel": True} if self.multilabel else {})}
+        given = {name: value for name, value in section.items() if value is not None}
+        return {**given, **({"multilabel": True} if self.multilabel else {})}
 
 
 def output_keys(tensor: DescribedTensor) -> OutputKeys:

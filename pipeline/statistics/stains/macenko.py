@@ -61,9 +61,9 @@ def macenko_transfer(stain: dict[str, Any], target: dict[str, Any]) -> dict[str,
         "offset": 1 / LIGHT,
         "least": 1 / LIGHT,
         "matrix": rows_of(matrix),
-        "shift": (0.0, 0.0, 0.0),
+        "summand": (0.0, 0.0, 0.0),
         "after": rows_of(np.eye(3) * LIGHT),
-        "taken": 1.0,
+        "subtrahend": 1.0,
     }
 
 
@@ -75,6 +75,6 @@ def _vectors(density: ColourValues, colours: ColourCounts) -> ColourValues:
     low, high = colours.percentiles(np.arctan2(up, across), ANGLES)
     if np.degrees(high - low) < LEAST_ANGLE:
         raise ValueError(f"all colours lie within {np.degrees(high - low):.1f}°, so that there is one stain alone")
-    found = [plane @ (np.cos(angle), np.sin(angle)) for angle in (low, high)]
-    unit = [vector / np.linalg.norm(vector) for vector in found]
+    edges = [plane @ (np.cos(angle), np.sin(angle)) for angle in (low, high)]
+    unit = [vector / np.linalg.norm(vector) for vector in edges]
     return np.array(sorted(unit, key=lambda vector: -vector[0]))

@@ -44,13 +44,13 @@ def reinhard_numbers(colours: ColourCounts) -> dict[str, Any]:
 def reinhard_transfer(stain: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
     """Fields of a `ColourTransfer` from the numbers of a slide to those of the target."""
     ratio, back = np.diag(np.divide(target["std"], stain["std"])), np.linalg.inv(LAB_AXES)
-    shift = back @ (np.array(target["mean"]) - ratio @ np.array(stain["mean"]))
+    summand = back @ (np.array(target["mean"]) - ratio @ np.array(stain["mean"]))
     return {
         "before": rows_of(CONES),
         "offset": 0.0,
         "least": FAINTEST,
         "matrix": rows_of(back @ ratio @ LAB_AXES),
-        "shift": tuple(map(float, shift)),
+        "summand": tuple(map(float, summand)),
         "after": rows_of(np.linalg.inv(CONES)),
-        "taken": 0.0,
+        "subtrahend": 0.0,
     }
