@@ -1,6 +1,6 @@
 """Stains of a slide for ``model.input.normalise``, found on its tissue at low resolution, whatever the job reads.
 
-Below 2 µm per px a slide is read at 2 µm per px, and any other raster is reduced by whole pixels. Glass and marks of
+A slide is read at 1 µm per px and averaged by two, and any other raster is reduced by whole pixels. Glass and marks of
 pens do not count: they are no tissue (`pipeline.sources.tissue`), and around its cells their colours are left out.
 """
 
@@ -38,6 +38,10 @@ from pipeline.statistics.stains.macenko import stained
 
 COARSE_UM = 2.0
 """µm per px at which stains are found."""
+FINE_UM = COARSE_UM / 2
+"""µm per px at which slides are read for that."""
+ROUNDING = 1.001
+"""Share by which a size may differ from what is asked."""
 COARSEST_UM = 4.0
 """Above this a pixel mixes nuclei with what is around them, and the angle between both stains shrinks."""
 LEAST_PIXELS = 10_000
@@ -114,19 +118,38 @@ def colour_bands(source: Source) -> tuple[int, int, int]:
 
 
 def _coarse(config: SourceConfig, source: Source, areas: SourceAreas) -> _Coarse:
-    size = max(map(abs, source.grid.pixel_size)) if source.grid.unit == "um" else None
-    if size is not None and size > COARSEST_UM * 1.001:
+    size = _size(source)
+    if config.kind == "slide" and size is not None:
+        return _coarse_slide(config)
+    return _Coarse(source=source, areas=areas, step=_step(size, config))
+
+
+def _coarse_slide(config: SourceConfig) -> _Coarse:
+    """A slide at half of the size, whose pixels are then averaged by two: its JPEG keeps colours at half resolution."""
+    reduced = config.model_copy(update={"mpp": None, "level": 0})
+    size = _size(open_source(reduced))
+    step = _step(size, config)
+    if size is not None and size <= FINE_UM:
+        step, reduced = 2, config.model_copy(update={"mpp": FINE_UM, "level": None, "resampling": "average"})
+    source = open_source(reduced)
+    return _Coarse(source=source, areas=open_areas(reduced, source), step=step)
+
+
+def _step(size: float | None, config: SourceConfig) -> int:
+    """Px that are averaged, each way, by µm per px. Raises SourceError where these are too large."""
+    if size is None:
+        return 1
+    if size > COARSEST_UM * ROUNDING:
         raise SourceError(
-            f"{NORMALISE_KEY} finds stains at {COARSE_UM:g} µm per px, at most at {COARSEST_UM:g}, and {config.place} "
-            f"is read at {size:g}. Read it at a finer source.mpp or source.level, or give {NORMALISE_KEY}.stain."
+            f"{NORMALISE_KEY} finds stains at {COARSE_UM:g} µm per px, at most at {COARSEST_UM:g}, and a pixel of "
+            f"{config.place} is {size:g} µm wide. Give {NORMALISE_KEY}.stain."
         )
-    if size is None or size > COARSE_UM / 2:
-        return _Coarse(source=source, areas=areas, step=1)
-    if config.kind != "slide":
-        return _Coarse(source=source, areas=areas, step=int(COARSE_UM / size * 1.001))
-    reduced = config.model_copy(update={"mpp": COARSE_UM, "level": None, "resampling": "average"})
-    coarse = open_source(reduced)
-    return _Coarse(source=coarse, areas=open_areas(reduced, coarse), step=1)
+    return max(int(COARSE_UM / size * ROUNDING), 1)
+
+
+def _size(source: Source) -> float | None:
+    """µm per px; None where nobody knows."""
+    return max(map(abs, source.grid.pixel_size)) if source.grid.unit == "um" else None
 
 
 def _tissue(normalise: NormaliseConfig, config: SourceConfig, coarse: _Coarse) -> RequestedArea:
@@ -164,8 +187,8 @@ def _parts(coarse: _Coarse, rgb: tuple[int, int, int], area: RequestedArea) -> I
 
 def _um(coarse: _Coarse) -> float | None:
     """µm per px at which stains were found; None where nobody knows."""
-    grid = coarse.source.grid
-    return round(max(map(abs, grid.pixel_size)) * coarse.step, 6) if grid.unit == "um" else None
+    size = _size(coarse.source)
+    return None if size is None else round(size * coarse.step, 6)
 
 
 def _too_little(pixels: int, config: SourceConfig, coarse: _Coarse) -> str:

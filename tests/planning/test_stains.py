@@ -71,13 +71,22 @@ def planned(path: Path) -> Job:
 
 def test_the_stains_are_those_of_level_0_whatever_is_read(slide: Path, image: np.ndarray) -> None:
     found = transfer(slide, mpp=1)
-    assert found.record == transfer(slide).record == transfer(slide, level=1).record
+    assert found.record == transfer(slide).record == transfer(slide, level=1).record == transfer(slide, mpp=8).record
     assert found.record["um_per_px"] == 2
     assert found.record["pixels"] > 10_000
     finest = macenko.macenko_numbers(macenko.stained(count_colours([image[100:].reshape(-1, 3).T])))
     for k in range(2):
         assert angle(found.record["stain"]["vectors"][k], finest["vectors"][k]) < 2
         assert angle(found.record["stain"]["vectors"][k], VECTORS[k]) < 2
+
+
+def test_a_stored_level_of_that_size_does_not_count_since_its_colours_are_coarser(
+    slide: Path, image: np.ndarray, tmp_path: Path
+) -> None:
+    redder = (slides.squares(image, 4) * (1, 0.9, 0.8)).astype(np.uint8)
+    path = slides.aperio(tmp_path / "a.svs", [image, redder], mpp=MPP)
+    vectors, expected = (transfer(one).record["stain"]["vectors"] for one in (path, slide))
+    assert max(angle(*pair) for pair in zip(vectors, expected, strict=True)) < 0.5
 
 
 def test_a_raster_is_reduced_by_whole_pixels(image: np.ndarray, tmp_path: Path) -> None:
@@ -163,8 +172,8 @@ def test_what_holds_no_stains_is_refused(slide: Path, image: np.ndarray, tmp_pat
     small = slides.aperio(tmp_path / "small.svs", [np.ascontiguousarray(image[200:500, 200:500])], mpp=MPP)
     with pytest.raises(SourceError, match=r"px of stained tissue in .*small\.svs at 2 µm per px, and needs 10,000"):
         transfer(small)
-    with pytest.raises(SourceError, match=r"is read at 8\. Read it at a finer source\.mpp"):
-        transfer(slide, mpp=8)
+    with pytest.raises(SourceError, match=r"a pixel of .*a\.svs is 5 µm wide"):
+        transfer(slide, pixel_size=5)
     wide = scenes.write(tmp_path / "wide.tif", np.moveaxis(image, -1, 0).astype(np.uint16))
     with pytest.raises(ConfigError, match="3 bands of uint16 are read"):
         transfer(wide, kind="raster")
