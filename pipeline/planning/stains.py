@@ -40,7 +40,7 @@ COARSE_UM = 2.0
 """µm per px at which stains are found."""
 FINE_UM = COARSE_UM / 2
 """µm per px at which slides are read for that."""
-ROUNDING = 1.001
+SIZE_ROUNDING = 1.001
 """Share by which a size may differ from what is asked."""
 COARSEST_UM = 4.0
 """Above this a pixel mixes nuclei with what is around them, and the angle between both stains shrinks."""
@@ -139,12 +139,12 @@ def _step(size: float | None, config: SourceConfig) -> int:
     """Px that are averaged, each way, by µm per px. Raises SourceError where these are too large."""
     if size is None:
         return 1
-    if size > COARSEST_UM * ROUNDING:
+    if size > COARSEST_UM * SIZE_ROUNDING:
         raise SourceError(
             f"{NORMALISE_KEY} finds stains at {COARSE_UM:g} µm per px, at most at {COARSEST_UM:g}, and a pixel of "
             f"{config.place} is {size:g} µm wide. Give {NORMALISE_KEY}.stain."
         )
-    return max(int(COARSE_UM / size * ROUNDING), 1)
+    return max(int(COARSE_UM / size * SIZE_ROUNDING), 1)
 
 
 def _size(source: Source) -> float | None:
