@@ -12,8 +12,8 @@ from pipeline.config.families import MODEL_KINDS
 from pipeline.errors import ModelError
 from pipeline.models import classifier, exported, native, onnx, python, smp, torchscript
 from pipeline.models.architectures import NETWORKS
-from pipeline.models.bioimage.weights import with_weights_file
 from pipeline.models.check_bands import check_bands
+from pipeline.models.descriptions import with_weights_file
 from pipeline.models.hub import model_on_this_machine
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights.file_type import check_file

@@ -6,15 +6,15 @@ from typing import Any, Literal
 
 from pydantic import AliasChoices, Field
 
-from pipeline.models.bioimage.description import (
+from pipeline.models.descriptions.bioimage.description import (
     DescribedTensor,
     FileReference,
     ModelDescription,
     ProcessingStep,
     TensorAxis,
 )
-from pipeline.models.bioimage.package import Package
-from pipeline.models.bioimage.parts import ConfigPart, DocumentPart, FilePart, explained, weights_of
+from pipeline.models.descriptions.bioimage.parts import ConfigPart, DocumentPart, FilePart, explained, weights_of
+from pipeline.models.descriptions.package import Package
 
 
 class _StepPart(DocumentPart):

@@ -55,15 +55,16 @@ def is_package(path: Path, names: tuple[str, ...]) -> bool:
         return False
     try:
         with zipfile.ZipFile(path) as archive:
-            return any(top_name(name) in names for name in archive.namelist())
+            return any(is_top_member(member, name) for member in archive.namelist() for name in names)
     except (OSError, zipfile.BadZipFile):
         return False
 
 
-def top_name(member: str) -> str:
-    """The name of a file at the top of an archive, or of one folder at its top; empty where it lies deeper."""
-    parts = PurePosixPath(member).parts
-    return parts[-1] if 1 <= len(parts) <= 2 and not member.endswith("/") else ""
+def is_top_member(member: str, name: str, within: int | None = 1) -> bool:
+    """Whether a file of an archive bears a name, at its top or at most ``within`` folders deep; None for any depth."""
+    parts, expected = PurePosixPath(member).parts, PurePosixPath(name).parts
+    depth = len(parts) - len(expected)
+    return parts[depth:] == expected and depth >= 0 and (within is None or depth <= within)
 
 
 def read_member(path: Path, entry: zipfile.ZipInfo, limit: int) -> bytes:

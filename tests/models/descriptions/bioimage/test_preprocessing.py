@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from pipeline.config import InputConfig
-from pipeline.models.bioimage.description import DescribedTensor, ProcessingStep, TensorAxis
-from pipeline.models.bioimage.preprocessing import input_keys
-from pipeline.models.bioimage.process_image import process_image
-from pipeline.models.bioimage.steps import StepError
+from pipeline.models.descriptions.bioimage.description import DescribedTensor, ProcessingStep, TensorAxis
+from pipeline.models.descriptions.bioimage.preprocessing import input_keys
+from pipeline.models.descriptions.bioimage.process_image import process_image
+from pipeline.models.descriptions.description import StepError
 
 IMAGE = np.random.default_rng(0).integers(20, 220, (1, 3, 9, 11)).astype("float64")
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pipeline.errors import ModelError
-from pipeline.models.bioimage.description import FileReference, Tolerance, Weights
+from pipeline.models.descriptions.bioimage.description import FileReference, Weights
+from pipeline.models.descriptions.description import Tolerance
 
 EXECUTING = "pytorch_state_dict"
 """The format whose network only code can build."""

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.models.bioimage import steps
-from pipeline.models.bioimage.description import BandNumbers, DescribedTensor
-from pipeline.models.bioimage.steps import Arguments, StepError, arguments_of, is_float
+from pipeline.models.descriptions.bioimage import steps
+from pipeline.models.descriptions.bioimage.description import BandNumbers, DescribedTensor
+from pipeline.models.descriptions.bioimage.steps import Arguments, arguments_of, is_float
+from pipeline.models.descriptions.description import StepError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

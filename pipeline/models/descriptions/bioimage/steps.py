@@ -6,13 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.models.bioimage.description import BandNumbers, ProcessingStep
+from pipeline.models.descriptions.bioimage.description import BandNumbers, ProcessingStep
+from pipeline.models.descriptions.description import StepError
 
 MAX_EPS = 0.1
-
-
-class StepError(Exception):
-    """A step is asked for that is not done; the message says which, and why."""
 
 
 class Arguments(BaseModel):

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ModelError
-from pipeline.models.bioimage import format_0_4, format_0_5
-from pipeline.models.bioimage.description import ModelDescription
-from pipeline.models.bioimage.document import parse_document
-from pipeline.models.bioimage.package import Package, find_package
+from pipeline.models.descriptions.bioimage import format_0_4, format_0_5
+from pipeline.models.descriptions.bioimage.description import ModelDescription
+from pipeline.models.descriptions.document import parse_document
+from pipeline.models.descriptions.package import Package, find_package
 
+NAMES = ("rdf.yaml", "bioimageio.yaml")
+"""Of descriptions, the first that is there."""
+YAML_ENDINGS = (".yaml", ".yml")
 FORMAT_READERS: dict[str, Callable[[dict[str, Any], Package], ModelDescription]] = {
     "0.4": format_0_4.from_format_0_4,
     "0.5": format_0_5.from_format_0_5,
@@ -20,7 +23,7 @@ FORMAT_READERS: dict[str, Callable[[dict[str, Any], Package], ModelDescription]]
 """Readers by the first two numbers of the version."""
 
 
-def read_description(path: Path) -> ModelDescription | None:
+def read_model(path: Path) -> ModelDescription | None:
     """What a package states of its model.
 
     Parameters
@@ -38,7 +41,7 @@ def read_description(path: Path) -> ModelDescription | None:
     ModelError
         The description cannot be read, is of another format, lacks a part, or the archive is not safe.
     """
-    package = find_package(path)
+    package = find_package(path, NAMES, YAML_ENDINGS)
     return None if package is None else _description(package, package.content())
 
 

@@ -7,9 +7,14 @@ from typing import Any, Literal
 from pydantic import AliasChoices, Field
 
 from pipeline.errors import ModelError
-from pipeline.models.bioimage.description import DescribedTensor, ModelDescription, ProcessingStep, TensorAxis
-from pipeline.models.bioimage.package import Package
-from pipeline.models.bioimage.parts import ConfigPart, DocumentPart, FilePart, explained, weights_of
+from pipeline.models.descriptions.bioimage.description import (
+    DescribedTensor,
+    ModelDescription,
+    ProcessingStep,
+    TensorAxis,
+)
+from pipeline.models.descriptions.bioimage.parts import ConfigPart, DocumentPart, FilePart, explained, weights_of
+from pipeline.models.descriptions.package import Package
 
 LETTERS = {"batch": "b", "channel": "c", "time": "t", "index": "i"}
 """Of types of axes; those of space go by their names."""

@@ -12,7 +12,7 @@ from pipeline.planning.contradictions.model_file import model_file_contradiction
 from pipeline.planning.first_config import suggest
 from pipeline.sources import open_source
 from pipeline.sources.band_tags import BandTags
-from tests.models.bioimage.packages import package, zipped
+from tests.models.descriptions.bioimage.packages import package, zipped
 from tests.planning.first_config.first import written
 
 
@@ -42,5 +42,5 @@ def test_the_code_of_a_network_is_to_be_named(folder: Path) -> None:
     made, config = written(folder, "a")
     assert made.todo[0].startswith("model.factory, which builds the network and is executed: net.py:make; name it by")
     assert config.model.input is None
-    with pytest.raises(ModelError, match=r"--factory is net\.py:make, but .* has no weights of pytorch_state_dict"):
+    with pytest.raises(ModelError, match=r"--factory is net\.py:make, but .* has no weights for a network"):
         suggest(package(folder / "b"), str(folder / "scene.tif"), folder, "net.py:make")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.models.bioimage.description import DescribedTensor, ProcessingStep, TensorAxis
-from pipeline.models.bioimage.postprocessing import output_keys
-from pipeline.models.bioimage.steps import StepError
+from pipeline.models.descriptions.bioimage.description import DescribedTensor, ProcessingStep, TensorAxis
+from pipeline.models.descriptions.bioimage.postprocessing import output_keys
+from pipeline.models.descriptions.description import StepError
 
 
 def tensor(*steps: tuple[str, dict[str, Any]], channels: int = 1, **more: Any) -> DescribedTensor:

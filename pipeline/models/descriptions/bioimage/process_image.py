@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.models.bioimage import steps
-from pipeline.models.bioimage.description import BandNumbers, DescribedTensor
-from pipeline.models.bioimage.steps import Arguments, StepError, arguments_of
+from pipeline.models.descriptions.bioimage import steps
+from pipeline.models.descriptions.bioimage.description import BandNumbers, DescribedTensor
+from pipeline.models.descriptions.bioimage.steps import Arguments, arguments_of
+from pipeline.models.descriptions.description import StepError
 
 Image = npt.NDArray[np.float64]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.errors import BandsError, ModelError
-from pipeline.models.bioimage.description import DescribedTensor, ModelDescription
+from pipeline.errors import ModelError
+from pipeline.models.descriptions.bioimage.description import DescribedTensor, ModelDescription
 
 NETWORK_AXES = "bcyx"
 """Axes that networks have here: batch, bands, rows, cols."""
@@ -70,17 +70,10 @@ def fixed_size(description: ModelDescription, image: DescribedTensor) -> int | N
     return next((size for size in sizes if size is not None), None)
 
 
-def require_bands(description: ModelDescription, bands: int) -> None:
-    """Raise BandsError where the description states another number of bands than are read."""
-    image = image_input(description)
-    if image.channels in (None, bands):
-        return
-    names = f" ({', '.join(image.channel_names)})" if image.channel_names else ""
-    raise BandsError(
-        f"{bands} bands are read, but {description.package.name} describes a network of {image.channels}{names}. "
-        f"Choose them with source.bands, in its order.",
-        image.channels or 0,
-    )
+def training_pixel_size(image: DescribedTensor) -> float | None:
+    """Of the training, m; None where it is not stated, or rows and cols differ."""
+    sizes = {axis.pixel_size for axis in image.axes if axis.letter in "yx"}
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 def _axes_fault(letters: str) -> str:

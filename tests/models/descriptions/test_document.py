@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import ModelError
-from pipeline.models.bioimage.document import MAX_BYTES, parse_document
+from pipeline.models.descriptions.document import MAX_BYTES, parse_document
 
 LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]\n" for k in range(1, 9))
 

@@ -8,14 +8,11 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from pipeline.errors import ModelError
-from pipeline.models.bioimage import archive
-from pipeline.models.bioimage.document import MAX_BYTES
+from pipeline.models.descriptions import archive
+from pipeline.models.descriptions.document import MAX_BYTES
 
-NAMES = ("rdf.yaml", "bioimageio.yaml")
-"""Of descriptions, the first that is there."""
-YAML_ENDINGS = (".yaml", ".yml")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
-DOWNLOAD = "Download the whole package (on bioimage.io: Download, a zip file) and give that as model.path."
+DOWNLOAD = "Download the whole package, as it is published, and give that as model.path."
 
 
 class Package(Protocol):
@@ -45,6 +42,8 @@ class FolderPackage:
 
     path: Path
     document: Path
+    root: Path
+    """The folder that the names of files are relative to."""
 
     @property
     def name(self) -> str:
@@ -63,7 +62,7 @@ class FolderPackage:
 
     def file(self, source: str) -> Path:
         """A file that the description names; raises ModelError where it does not lie in the description's folder."""
-        folder = self.document.parent.resolve()
+        folder = self.root.resolve()
         path = folder / _local_name(source, self.name)
         if not path.resolve().is_relative_to(folder):
             raise ModelError(f"{self.name} names {source}, which is a link out of its folder. Copy the file there.")
@@ -78,6 +77,8 @@ class ZipPackage:
 
     path: Path
     member: str
+    root: str
+    """The folder in the archive that the names of files are relative to."""
 
     @property
     def name(self) -> str:
@@ -90,20 +91,24 @@ class ZipPackage:
 
     def file(self, source: str) -> Path:
         """A file that the description names, unpacked; raises ModelError where the archive does not hold it."""
-        name = str(PurePosixPath(self.member).parent / _local_name(source, self.name))
+        name = str(PurePosixPath(self.root) / _local_name(source, self.name))
         entry = archive.members(self.path).get(name)
         if entry is None:
             raise ModelError(f"{self.name} names {source}, which the zip file does not hold. {DOWNLOAD}")
         return archive.unpacked(self.path, entry)
 
 
-def find_package(path: Path) -> Package | None:
+def find_package(path: Path, names: tuple[str, ...], endings: tuple[str, ...] = ()) -> Package | None:
     """The package of ``model.path``; None where that is something else.
 
     Parameters
     ----------
     path
         A folder with a description, the description itself, or a zip file that holds one.
+    names
+        Of descriptions, relative to the package's own folder; the first that is there counts.
+    endings
+        Of files that are descriptions whatever their names, in lower case.
 
     Raises
     ------
@@ -111,14 +116,24 @@ def find_package(path: Path) -> Package | None:
         A zip file with a description is not safe to read.
     """
     if path.is_dir():
-        document = next((path / name for name in NAMES if (path / name).is_file()), None)
-        return None if document is None else FolderPackage(path, document)
-    if path.suffix.lower() in YAML_ENDINGS and path.is_file():
-        return FolderPackage(path, path)
-    if not path.is_file() or not archive.is_package(path, NAMES):
+        document = next((path / name for name in names if (path / name).is_file()), None)
+        return None if document is None else FolderPackage(path, document, path)
+    if not path.is_file():
         return None
-    documents = sorted(archive.members(path), key=lambda name: (len(PurePosixPath(name).parts), name))
-    return ZipPackage(path, next(name for name in documents if archive.top_name(name) in NAMES))
+    absolute = path.absolute()
+    name = next((name for name in names if archive.is_top_member(absolute.as_posix(), name, within=None)), None)
+    if name is not None:
+        return FolderPackage(path, path, absolute.parents[len(PurePosixPath(name).parts) - 1])
+    if path.suffix.lower() in endings:
+        return FolderPackage(path, path, path.parent)
+    return _zip_package(path, names) if archive.is_package(path, names) else None
+
+
+def _zip_package(path: Path, names: tuple[str, ...]) -> Package:
+    """Of several descriptions the one that lies highest."""
+    members = sorted(archive.members(path), key=lambda member: (len(PurePosixPath(member).parts), member))
+    member, name = next((member, name) for member in members for name in names if archive.is_top_member(member, name))
+    return ZipPackage(path, member, member.removesuffix(name))
 
 
 def _local_name(source: str, name: str) -> str:

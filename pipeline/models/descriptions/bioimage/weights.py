@@ -10,10 +10,8 @@ from pathlib import Path
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
-from pipeline.models.bioimage.description import FileReference, ModelDescription, Weights
-from pipeline.models.bioimage.parts import EXECUTING
-from pipeline.models.bioimage.read import read_description
-from pipeline.models.bioimage.tensors import require_bands
+from pipeline.models.descriptions.bioimage.description import FileReference, ModelDescription, Weights
+from pipeline.models.descriptions.bioimage.parts import EXECUTING
 from pipeline.models.weights import sha256
 
 PREFERRED = ("onnx", "torchscript")
@@ -50,27 +48,6 @@ def choose_weights(kind: str, description: ModelDescription) -> Weights:
         f"{', '.join(description.weights)}. Leave model.kind out, or set one of {', '.join(PREFERRED)}, or python with "
         f"a factory for {EXECUTING}."
     )
-
-
-def with_weights_file(model: ModelConfig, bands: int) -> ModelConfig:
-    """The model with the file of its weights as path, where its path is a description; else as it is.
-
-    Raises
-    ------
-    BandsError
-        The description states another number of bands.
-    ModelError
-        The weights are not there, or are others than the description states.
-    """
-    description = None if model.path is None else read_description(model.path)
-    if description is None:
-        return model
-    require_bands(description, bands)
-    weights = choose_weights(choose_kind(model, description), description)
-    path = verified_file(description, weights.file)
-    if weights.external is not None:
-        verified_file(description, weights.external)
-    return model.model_copy(update={"path": path})
 
 
 def verified_file(description: ModelDescription, reference: FileReference) -> Path:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.models.bioimage.package import Package
+from pipeline.models.descriptions.description import Tolerance
+from pipeline.models.descriptions.package import Package
 
 BandNumbers = float | list[float]
 PLAIN_NAMES = {"", "channel", "c", "class", "logits", "mask", "output", "prediction", "probability", "raw", "score"}
@@ -101,20 +102,6 @@ class Weights:
     """The code that builds the network, in words."""
     arguments: dict[str, Any] = field(default_factory=dict)
     """Of that code."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tolerance:
-    """By how much a test image may differ: absolute + relative · |expected|, but for a few elements."""
-
-    relative: float = 1e-3
-    absolute: float = 1e-3
-    mismatched: float = 100.0
-    """Elements per million that may differ by more."""
-    output: tuple[str, ...] = ()
-    """Tensors that it holds for; empty for all."""
-    formats: tuple[str, ...] = ()
-    """Formats of weights that it holds for; empty for all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,17 +11,17 @@ import torch
 from pipeline.config import ModelConfig
 from pipeline.errors import BandsError, ModelError
 from pipeline.models import load
-from pipeline.models.bioimage.description import ModelDescription
-from pipeline.models.bioimage.read import read_description
-from pipeline.models.bioimage.tensors import image_input, scores_output
-from pipeline.models.bioimage.weights import with_weights_file
-from tests.models.bioimage import packages
+from pipeline.models.descriptions import with_weights_file
+from pipeline.models.descriptions.bioimage.description import ModelDescription
+from pipeline.models.descriptions.bioimage.read import read_model
+from pipeline.models.descriptions.bioimage.tensors import image_input, scores_output
+from tests.models.descriptions.bioimage import packages
 
 CPU = torch.device("cpu")
 
 
 def described(path: Path) -> ModelDescription:
-    description = read_description(path)
+    description = read_model(path)
     assert description is not None
     return description
 
@@ -43,7 +43,7 @@ def test_both_formats_say_the_same(version: str, tmp_path: Path) -> None:
 
 def test_a_file_of_weights_is_no_description(tmp_path: Path) -> None:
     folder = packages.package(tmp_path / "a")
-    assert read_description(folder / "weights.pt") is read_description(folder / "weights.onnx") is None
+    assert read_model(folder / "weights.pt") is read_model(folder / "weights.onnx") is None
 
 
 @pytest.mark.parametrize("kind", ["onnx", "torchscript"])
