@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -57,10 +57,16 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     )
 
 
+def read_program(file: BinaryIO) -> Any:
+    """The program named ``model`` of an archive, which torch also executes parts of; raises whatever torch raises."""
+    with _quiet():
+        return torch.export.load(file)
+
+
 def _read(path: Path) -> Any:
     try:
-        with _quiet(), path.open("rb") as file:  # given a path, torch insists on the ending .pt2
-            return torch.export.load(file)
+        with path.open("rb") as file:  # given a path, torch insists on the ending .pt2
+            return read_program(file)
     except Exception as error:  # the reader raises zip, pickle, key and runtime errors alike
         if _is_compiled(path):
             raise ModelError(
