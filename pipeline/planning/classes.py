@@ -16,6 +16,7 @@ from pipeline.inference.decode import ClassDecoding
 from pipeline.inference.normalise import Adjustment, Normalisation
 from pipeline.inference.recipe import Recipe
 from pipeline.models import KINDS
+from pipeline.models.descriptions import require_described_bands
 from pipeline.models.input_transform import Transform, transform
 from pipeline.models.weights import ModelMeta, read_model_meta
 from pipeline.models.weights.file_type import check_file
@@ -50,10 +51,14 @@ def resolve_model(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> Resol
     ------
     ConfigError, ModelError
         No kind is known, or a list has another length than the bands.
+    BandsError
+        The description states another number of bands.
     """
     model = with_description(model)
     if model.path is not None and not model.described:
         check_file(model.path)
+    if model.described and (model.input is None or model.input.transform is None):
+        require_described_bands(model, bands)  # before lists of its numbers are found to be too long
     meta = read_model_meta(model.path) if model.path is not None and model.path.suffix == ".safetensors" else None
     kind = model.kind or (meta.kind if meta else None)
     if kind is None:

@@ -96,11 +96,20 @@ def _names(model: ModelConfig, statement: Statement, output: ModelOutputConfig) 
     if model.classes is not None:
         return channels
     if statement.classes:
-        return {**channels, "classes": list(statement.classes)}
+        return {**channels, "classes": _with_background(statement.classes, output.multilabel and len(names) > 1)}
     several = isinstance(output.threshold, list) and len(names) == 1 and len(output.threshold) > 1
     if not names or several:
         return channels
     return {**channels, "classes": _classes(names, output.multilabel and len(names) > 1)}
+
+
+def _with_background(rows: tuple[ClassConfig, ...], multilabel: bool) -> list[ClassConfig]:
+    """Listed classes, with a background of a free code where a pixel may be of none of them."""
+    if not multilabel or any(row.role == "background" for row in rows):
+        return list(rows)
+    codes = [row.code for row in rows if row.code is not None]
+    code = None if not codes else 0 if 0 not in codes else max(codes) + 1
+    return [*rows, ClassConfig(name=BACKGROUND_CLASS, code=code, role="background")]
 
 
 def _classes(names: tuple[str, ...], multilabel: bool) -> list[ClassConfig]:

@@ -9,8 +9,12 @@ from pipeline.config import ModelConfig
 from pipeline.errors import BandsError
 from pipeline.models.descriptions.bioimage import read_bioimage
 from pipeline.models.descriptions.description import DescribedModel
+from pipeline.models.descriptions.mlm import read_mlm
 
-DESCRIPTION_FORMATS: dict[str, Callable[[Path], DescribedModel | None]] = {"bioimage.io": read_bioimage}
+DESCRIPTION_FORMATS: dict[str, Callable[[Path], DescribedModel | None]] = {
+    "bioimage.io": read_bioimage,
+    "MLM": read_mlm,
+}
 """Readers of ``model.path`` by the name of the format; one returns None where the path is none of its own."""
 
 
@@ -51,6 +55,13 @@ def with_weights_file(model: ModelConfig, bands: int) -> ModelConfig:
         return model
     _require_bands(description, bands)
     return model.model_copy(update={"path": description.weights_file(model)})
+
+
+def require_described_bands(model: ModelConfig, bands: int) -> None:
+    """Raise BandsError where so many bands are read, and the description at ``model.path`` states another number."""
+    description = None if model.path is None else read_description(model.path)
+    if description is not None:
+        _require_bands(description, bands)
 
 
 def _require_bands(description: DescribedModel, bands: int) -> None:
