@@ -22,7 +22,6 @@ from tests import scenes
 
 NO_ROW = {
     "model.input.size": "tile.size is read from it",
-    "model.trust": "decides whether a file is read at all; its digest is in the identity of the network",
     "model.output.key": "the identity of the network has it, as model.key",
     "model.output.multilabel": "model.output.activation names it",
     "output.path": "where a store lies changes none of its bytes",

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.models.weights import sha256
 
 
-def file_digest(path: Path) -> str:
+def sha256_of_file(path: Path) -> str:
     """SHA-256 of a file, hex."""
     state = path.stat()
     return _digest(path, state.st_size, state.st_mtime_ns)

@@ -21,7 +21,7 @@ from pipeline.models.descriptions import archive
 
 NETWORK = "model"
 """Name of the program that is the network."""
-LIBRARIES = re.compile(r"(^|/)data/aotinductor/|\.(so|dll|dylib|pyd|cubin)$", re.IGNORECASE)
+COMPILED_FILES = re.compile(r"(^|/)data/aotinductor/|\.(so|dll|dylib|pyd|cubin)$", re.IGNORECASE)
 """Files that a compiler made, and their sources."""
 PROGRAMS = re.compile(r"(^|/)(models/(?P<name>[^/]+)\.json|serialized_exported_program\.json)$", re.IGNORECASE)
 """Programs of torch 2.8 and after, and the one of before."""

@@ -20,7 +20,7 @@ import torch
 
 from pipeline.errors import ModelError
 from pipeline.models.descriptions import archive
-from pipeline.models.descriptions.program_archive import LIBRARIES, NETWORK, PROGRAMS, programs_among
+from pipeline.models.descriptions.program_archive import COMPILED_FILES, NETWORK, PROGRAMS, programs_among
 from pipeline.models.descriptions.size_expression import is_size
 
 PAYLOADS = re.compile(r"(^|/)data/(weights|constants)/[^/]+_config\.json$", re.IGNORECASE)
@@ -56,7 +56,7 @@ def require_plain_program(path: Path, description: str, trusted: bool) -> None:
         ``model.trust`` of the user's own config.
     """
     members = archive.members(path)
-    if libraries := [name for name in members if LIBRARIES.search(name)]:
+    if libraries := [name for name in members if COMPILED_FILES.search(name)]:
         _refuse_libraries(path, libraries, programs_among(members), trusted)
     if trusted:
         return

@@ -10,7 +10,7 @@ import re
 
 MAX_LENGTH = 20_000
 # fmt: off
-FUNCTIONS = frozenset({
+SIZE_FUNCTIONS = frozenset({
     "Abs", "Add", "And", "BitwiseFn_bitwise_and", "BitwiseFn_bitwise_or", "BitwiseFn_bitwise_xor", "CeilDiv",
     "CeilToInt", "CleanDiv", "Dummy", "Eq", "Equality", "Float", "FloatPow", "FloatTrueDiv", "FloorDiv",
     "FloorToInt", "Ge", "GreaterThan", "Gt", "Identity", "IntTrueDiv", "Integer",
@@ -22,14 +22,14 @@ FUNCTIONS = frozenset({
 })
 # fmt: on
 """Of sympy, and of torch/utils/_sympy/functions.py."""
-CONSTANTS = frozenset({"True", "False", "true", "false", "oo", "int_oo", "zoo", "nan"})
+SIZE_CONSTANTS = frozenset({"True", "False", "true", "false", "oo", "int_oo", "zoo", "nan"})
 ASSUMPTIONS = frozenset(
     {"positive", "negative", "nonnegative", "nonpositive", "integer", "real", "finite", "zero", "nonzero", "precision"}
     | {"commutative", "rational", "evaluate", "size_like", "dummy_index"}
 )
 """Keywords that say something of a symbol or number."""
 SYMBOL = re.compile(r"[A-Za-z_]{1,8}\d+")
-WORD = re.compile(r"[\w.+\-]{1,80}")
+PLAIN_TEXT = re.compile(r"[\w.+\-]{1,80}")
 ARITHMETIC = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Tuple, ast.Load)
 OPERATIONS = (ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
 
@@ -47,13 +47,15 @@ def is_size(expression: object) -> bool:
 
 def _is_arithmetic(node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
-        return isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS
+        return isinstance(node.func, ast.Name) and node.func.id in SIZE_FUNCTIONS
     if isinstance(node, ast.keyword):
         return node.arg in ASSUMPTIONS and isinstance(node.value, ast.Constant)
     if isinstance(node, ast.Name):
-        return node.id in FUNCTIONS | CONSTANTS or SYMBOL.fullmatch(node.id) is not None
+        return node.id in SIZE_FUNCTIONS | SIZE_CONSTANTS or SYMBOL.fullmatch(node.id) is not None
     if isinstance(node, ast.Constant):
         return (
-            WORD.fullmatch(node.value) is not None if isinstance(node.value, str) else not isinstance(node.value, bytes)
+            PLAIN_TEXT.fullmatch(node.value) is not None
+            if isinstance(node.value, str)
+            else not isinstance(node.value, bytes)
         )
     return isinstance(node, ARITHMETIC + OPERATIONS)

@@ -42,6 +42,7 @@ def state(description: ModelDescription, model: ModelConfig) -> Statement:
         output={} if tensor is None else _stated_output(model, description, tensor, key),
         channels=None if tensor is None else tensor.channels,
         channel_names=() if tensor is None else tensor.channel_names,
+        classes=description.classes,
         hints=tuple(_hints(description, image, tensor)),
     )
 
@@ -81,7 +82,7 @@ def _stated_output(
                 f"the config, which takes the place of the steps that the description has there."
             ) from error
         keys = OutputKeys()
-    section = {**keys.as_section(), **({} if key == "auto" else {"key": key})}
+    section = {**keys.as_section(), **description.output, **({} if key == "auto" else {"key": key})}
     replaced = {*given, *({"multilabel"} if "activation" in given else set())}
     return {name: value for name, value in section.items() if name not in replaced}
 

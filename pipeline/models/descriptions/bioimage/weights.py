@@ -11,7 +11,7 @@ from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
 from pipeline.models.descriptions.bioimage.description import FileReference, ModelDescription, Weights
 from pipeline.models.descriptions.bioimage.parts import EXECUTING
-from pipeline.models.descriptions.digest import file_digest
+from pipeline.models.descriptions.digest import sha256_of_file
 
 PREFERRED = ("onnx", "torchscript")
 """Formats whose kind bears the same name, the first that is there."""
@@ -54,7 +54,7 @@ def verified_file(description: ModelDescription, reference: FileReference) -> Pa
     path = description.package.file(reference.source)
     if reference.sha256 is None:
         return path
-    actual = file_digest(path)
+    actual = sha256_of_file(path)
     if actual != reference.sha256:
         raise ModelError(
             f"{description.package.name} states the SHA-256 {reference.sha256} of {reference.source}, and the file has "

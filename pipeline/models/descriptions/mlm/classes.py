@@ -7,7 +7,7 @@ from pipeline.errors import ModelError
 from pipeline.models.descriptions.mlm.description import MlmDescription
 from pipeline.models.descriptions.mlm.parts import ClassPart, OutputPart
 
-BACKGROUND = "background"
+UNLISTED_CLASS = "background"
 
 
 def described_classes(description: MlmDescription, output: OutputPart) -> tuple[ClassConfig, ...]:
@@ -24,12 +24,12 @@ def described_classes(description: MlmDescription, output: OutputPart) -> tuple[
     ModelError
         There are more or fewer classes than channels.
     """
-    parts, channels = output.classes, None if output.result is None else output.result.size("c")
+    parts, channels = output.classes, output.channels
     if not parts:
         return ()
     count = 2 if channels == 1 else channels
     if channels == 1 and len(parts) == 1:
-        return (ClassConfig(name=BACKGROUND, code=0, role="background"), _class(parts[0], parts[0].value or 1))
+        return (ClassConfig(name=UNLISTED_CLASS, code=0, role="background"), _class(parts[0], parts[0].value or 1))
     if count is not None and output.result is not None and len(parts) != count:
         raise ModelError(
             f"{description.name} contradicts itself: the output {output.name} lists {len(parts)} classes "

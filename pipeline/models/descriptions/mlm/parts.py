@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 from typing import Annotated, Any, Self
 
 from pydantic import AliasChoices, BeforeValidator, Field, field_validator, model_validator
@@ -11,7 +12,7 @@ from pipeline.models.descriptions.parts import DocumentPart
 
 VARYING = -1
 """Size of an axis that is not fixed."""
-LETTERS = {
+AXIS_LETTERS = {
     **dict.fromkeys(("batch", "batch_size", "b"), "b"),
     **dict.fromkeys(("channel", "channels", "band", "bands", "class", "classes", "c"), "c"),
     **dict.fromkeys(("height", "rows", "row", "y", "h"), "y"),
@@ -24,7 +25,9 @@ MODEL_ROLE = "mlm:model"
 
 
 def _listed(value: object) -> object:
-    """What may stand alone or in a list, as a list."""
+    """What may stand alone, in a list, or in a set of YAML, as a list."""
+    if isinstance(value, Set):
+        return sorted(map(str, value))
     return [] if value is None else value if isinstance(value, list | tuple) else [value]
 
 
@@ -75,7 +78,7 @@ class StructurePart(DocumentPart):
     @property
     def letters(self) -> str:
         """The axes in order, such as ``bcyx``."""
-        return "".join(LETTERS.get(name.lower(), "i") for name in self.dim_order)
+        return "".join(AXIS_LETTERS.get(name.lower(), "i") for name in self.dim_order)
 
     def size(self, letter: str) -> int | None:
         """Of one axis; None where it varies, or is not there."""
@@ -126,6 +129,14 @@ class InputPart(DocumentPart):
     statistics: tuple[ScalingPart, ...] | None = None
     resize_type: str | None = None
     pre_processing_function: Expressions = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_variables(cls, values: object) -> object:
+        """Variables of a data cube are channels as bands are."""
+        if isinstance(values, dict) and not values.get("bands") and values.get("variables"):
+            return {**values, "bands": values["variables"]}
+        return values
 
     @property
     def channels(self) -> int | None:
@@ -182,6 +193,11 @@ class OutputPart(DocumentPart):
         if twice := [value for value in values if values.count(value) > 1]:
             raise ValueError(f"two classes have the value {twice[0]}, and a pixel can be of one alone")
         return classes
+
+    @property
+    def channels(self) -> int | None:
+        """That the network returns, where that is stated."""
+        return None if self.result is None else self.result.size("c")
 
 
 class PropertiesPart(DocumentPart):

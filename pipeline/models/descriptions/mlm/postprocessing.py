@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.models.descriptions.description import StepError
 from pipeline.models.descriptions.mlm.parts import ExpressionPart, OutputPart
 
-ACTIVATIONS = {
+ACTIVATION_NAMES = {
     "torch.softmax": "softmax",
     "torch.nn.softmax": "softmax",
     "torch.nn.functional.softmax": "softmax",
@@ -30,14 +30,15 @@ def activation_keys(output: OutputPart) -> dict[str, Any]:
         A function is not known here. None is ever called.
     """
     names = [_name(part) for part in output.post_processing_function]
-    activations = [ACTIVATIONS[name] for name in names if name in ACTIVATIONS]
+    activations = [ACTIVATION_NAMES[name] for name in names if name in ACTIVATION_NAMES]
     if len(activations) > 1:
         raise StepError(f"post_processing_function names {len(activations)} activations, and one is done here")
-    return {"activation": activations[0]} if activations else {}
+    several = activations == ["sigmoid"] and output.channels not in (None, 1)
+    return {**({"activation": activations[0]} if activations else {}), **({"multilabel": True} if several else {})}
 
 
 def _name(part: ExpressionPart) -> str:
     name = part.expression.strip().lower().replace(":", ".") if isinstance(part.expression, str) else ""
-    if name not in ACTIVATIONS and name not in WINNERS:
+    if name not in ACTIVATION_NAMES and name not in WINNERS:
         raise StepError(f"post_processing_function {part.text} is code, and nothing of a description is executed")
     return name

@@ -20,8 +20,8 @@ from pipeline.models.descriptions.parts import explained
 ITEM_ENDINGS = (".json", ".geojson")
 METADATA_MEMBERS = ("extra/mlm-metadata", "extra_files/mlm-metadata")
 """In an archive of torch 2.8 and after, and in one of before."""
-PREFIX = "mlm:"
-MARKS = (b'"mlm:', b'"stac_version"')
+MLM_PREFIX = "mlm:"
+ITEM_MARKS = (b'"mlm:', b'"stac_version"')
 """What a JSON file holds that is meant as an item of STAC."""
 BAND_FIELDS = ("bands", "eo:bands", "raster:bands")
 NEWEST_MAJOR = "1"
@@ -52,7 +52,7 @@ def read_mlm_description(path: Path) -> MlmDescription | None:
         return None
     if path.suffix.lower() in ITEM_ENDINGS:
         content = _beginning(path)
-        return _item(path, content) if any(mark in content for mark in MARKS) else None
+        return _item(path, content) if any(mark in content for mark in ITEM_MARKS) else None
     if not archive.is_package(path, METADATA_MEMBERS):
         return None
     members = archive.members(path)
@@ -81,7 +81,7 @@ def _item(path: Path, content: bytes) -> MlmDescription:
             f"{name} is of STAC, but of type {kind}; a model is described by an item, whose type is Feature. Give the "
             f"item of the model, as its catalogue has it."
         )
-    if not any(key.startswith(PREFIX) for key in properties):
+    if not any(key.startswith(MLM_PREFIX) for key in properties):
         raise ModelError(
             f"{name} is an item of STAC without the fields of the MLM extension (mlm:input, mlm:output …), so that it "
             f"describes no model. Give the item of the model; the item of a scene is source.path, with kind: stac."
@@ -120,7 +120,9 @@ def _metadata(path: Path, member: str, content: bytes) -> MlmDescription:
 
 def _properties(section: dict[str, Any], name: str) -> PropertiesPart:
     with explained(name):
-        return PropertiesPart.model_validate({str(key).removeprefix(PREFIX): value for key, value in section.items()})
+        return PropertiesPart.model_validate(
+            {str(key).removeprefix(MLM_PREFIX): value for key, value in section.items()}
+        )
 
 
 def _bands(sections: list[Any], name: str) -> tuple[ResolutionPart, ...]:

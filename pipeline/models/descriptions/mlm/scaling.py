@@ -14,7 +14,7 @@ from pipeline.models.descriptions.mlm.parts import InputPart, ScalingPart
 
 NORM_TYPES = {"min-max": "min-max", "z-score": "z-score"}
 """Words of version 1.3 and before, by those of today; the others take their numbers from each image."""
-Numbers = list[float]
+BandValues = list[float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,10 +129,10 @@ def _clipping(bands: list[BandScaling]) -> dict[str, Any]:
     return {"normalise": normalise, **_given(back)}
 
 
-def _short(numbers: Numbers) -> float | Numbers:
+def _short(numbers: BandValues) -> float | BandValues:
     return numbers[0] if len(set(numbers)) == 1 else numbers
 
 
-def _given(values: dict[str, tuple[float | Numbers, float]]) -> dict[str, Any]:
+def _given(values: dict[str, tuple[float | BandValues, float]]) -> dict[str, Any]:
     """Without what does nothing."""
     return {name: value for name, (value, neutral) in values.items() if value != neutral}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.config import ModelConfig
+from pipeline.config import ClassConfig, ModelConfig
 from pipeline.errors import ModelError
 from pipeline.models.descriptions.description import Statement, StepError
 from pipeline.models.descriptions.mlm.classes import described_classes
@@ -17,7 +17,7 @@ from pipeline.models.descriptions.mlm.tensors import NUMBERS, fixed_side, image_
 from pipeline.models.descriptions.mlm.weights import ChosenFile, choose_file
 from pipeline.models.descriptions.program_archive import has_program
 
-RESAMPLING = ("interpolation", "wrap")
+RESAMPLING_TYPES = ("interpolation", "wrap")
 """How values of ``resize_type`` begin that change the scale of an image."""
 
 
@@ -33,7 +33,7 @@ def state_of_mlm(description: MlmDescription, model: ModelConfig) -> Statement:
     output, key = scores_of(description, model.output.key)
     chosen = choose_file(description, model)
     _require_scale(description, image, model)
-    classes = () if output is None or model.classes is not None else _classes(description, output)
+    classes = () if output is None or model.classes is not None else _classes(description, output, chosen)
     version = f"MLM {description.version}" if description.version else "MLM"
     model_name = f"{description.properties.name} ({description.properties.architecture})"
     return Statement(
@@ -43,15 +43,20 @@ def state_of_mlm(description: MlmDescription, model: ModelConfig) -> Statement:
         args=chosen.args,
         input=_stated_input(description, image, model, chosen),
         output=_stated_output(description, output, key, model, chosen),
-        channels=None if output is None or output.result is None else output.result.size("c"),
+        channels=None if output is None else output.channels,
         channel_names=tuple(row.name for row in classes if row.role != "background"),
         classes=classes,
         hints=tuple(_hints(description, image, output, chosen)),
     )
 
 
-def _classes(description: MlmDescription, output: OutputPart) -> Any:
-    return () if _is_of_numbers(description, output) else described_classes(description, output)
+def _classes(description: MlmDescription, output: OutputPart, chosen: ChosenFile) -> tuple[ClassConfig, ...]:
+    """Those of a file of ours where it lists the same names: it has roles and codes of its own."""
+    if _is_of_numbers(description, output):
+        return ()
+    rows = described_classes(description, output)
+    own = tuple(ClassConfig(**row) for row in chosen.own.classes) if chosen.own else ()
+    return own if rows and {row.name for row in rows} <= {row.name for row in own} else rows
 
 
 def _is_of_numbers(description: MlmDescription, output: OutputPart) -> bool:
@@ -64,7 +69,7 @@ def _stated_input(
     """Keys of ``model.input`` that the description decides."""
     given = set() if model.input is None else model.input.model_fields_set
     side = fixed_side(description, image)
-    steps = stated_steps(description, image, model, chosen.path)
+    steps = stated_steps(description, image, model, chosen)
     section = {**steps, **({"size": side} if side is not None else {})}
     return {name: value for name, value in section.items() if name not in given}
 
@@ -83,14 +88,14 @@ def _stated_output(
                 f"softmax or sigmoid), which takes its place."
             ) from error
         keys = {}
-    section = {**chosen.output, **keys, **({} if key == "auto" else {"key": key})}
+    section = {**(chosen.own.output if chosen.own else {}), **keys, **({} if key == "auto" else {"key": key})}
     replaced = {*given, *({"multilabel"} if "activation" in given else set())}
     return {name: value for name, value in section.items() if name not in replaced}
 
 
 def _require_scale(description: MlmDescription, image: InputPart, model: ModelConfig) -> None:
     """Raise ModelError where images were brought to another scale, unless the config says that pixels have it."""
-    resampled = image.resize_type is not None and image.resize_type.startswith(RESAMPLING)
+    resampled = image.resize_type is not None and image.resize_type.startswith(RESAMPLING_TYPES)
     if not resampled or (model.input is not None and "size" in model.input.model_fields_set):
         return
     size = fixed_side(description, image)

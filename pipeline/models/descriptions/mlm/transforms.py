@@ -25,16 +25,16 @@ from pipeline.models.weights.file_type import first_line
 
 TRANSFORMS = "transforms"
 """Name of such a program where the description names none."""
-SIDE = 48
+MADE_UP_SIDE = 48
 """Of made-up images where the program takes any size, px."""
-LARGEST = (1.0, 255.0, 10_000.0)
+LARGEST_VALUES = (1.0, 255.0, 10_000.0)
 """Of the numbers in made-up images."""
-TOLERANCE = 1e-5
+ROUNDING_ERROR = 1e-5
 """Of what is expected, by the rounding of float32."""
-DIGITS = 6
+SHORT_DIGITS = 6
 """That numbers are written with, if no more are needed."""
 
-Image = npt.NDArray[np.float64]
+Pixels = npt.NDArray[np.float64]
 
 
 def measured_keys(path: Path, name: str, channels: int | None) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def are_alike(keys: dict[str, Any], others: dict[str, Any]) -> bool:
     return all(np.allclose(one, other, rtol=1e-4, atol=1e-6) for one, other in zip(first, second, strict=True))
 
 
-def _gain_and_shift(section: dict[str, Any]) -> tuple[Image, Image]:
+def _gain_and_shift(section: dict[str, Any]) -> tuple[Pixels, Pixels]:
     scale, offset, mean, std = (
         np.asarray(section.get(name, neutral), dtype=np.float64)
         for name, neutral in (("scale", 1.0), ("offset", 0.0), ("mean", 0.0), ("std", 1.0))
@@ -87,7 +87,7 @@ def _measured(path: Path, name: str, channels: int | None, size: int, modified: 
         raise StepError(f"the program {name} of the archive fails: {first_line(error)}") from error
     mean, std = _rounded(-shift / gain + 0.0), _rounded(1 / gain)
     keys = [(key, value) for key, value, neutral in (("mean", mean, 0.0), ("std", std, 1.0)) if value != neutral]
-    return (*keys, *([("size", side)] if side != SIDE else []))
+    return (*keys, *([("size", side)] if side != MADE_UP_SIDE else []))
 
 
 def _input_shape(program: Any, channels: int | None) -> tuple[int, int, int | None]:
@@ -105,7 +105,7 @@ def _input_shape(program: Any, channels: int | None) -> tuple[int, int, int | No
 
 def _side(run: Callable[[torch.Tensor], Any], shape: tuple[int, int, int | None], name: str) -> int:
     """The size of images that the program leaves as large as they are, px."""
-    side = shape[2] or SIDE
+    side = shape[2] or MADE_UP_SIDE
     returned = _returned(run, np.zeros((*shape[:2], side, side)))
     resized = returned.shape[2] if returned.ndim == 4 else 0
     if returned.shape == (*shape[:2], side, side):
@@ -120,7 +120,7 @@ def _side(run: Callable[[torch.Tensor], Any], shape: tuple[int, int, int | None]
     )
 
 
-def _returned(run: Callable[[torch.Tensor], Any], image: Image) -> Image:
+def _returned(run: Callable[[torch.Tensor], Any], image: Pixels) -> Pixels:
     with torch.no_grad():
         returned = run(torch.from_numpy(image).float())
     if not isinstance(returned, torch.Tensor):
@@ -128,16 +128,18 @@ def _returned(run: Callable[[torch.Tensor], Any], image: Image) -> Image:
     return np.asarray(returned.double().numpy())
 
 
-def _fitted(function: Callable[[Image], Image], shape: tuple[int, ...], name: str) -> tuple[Image, Image]:
+def _fitted(function: Callable[[Pixels], Pixels], shape: tuple[int, ...], name: str) -> tuple[Pixels, Pixels]:
     """The multiple and the constant of each band; raises StepError where there is more to it."""
     axes = (0, 2, 3)
     shift = function(np.zeros(shape)).mean(axes)
-    gain = (function(np.full(shape, LARGEST[-1])).mean(axes) - shift) / LARGEST[-1]
+    gain = (function(np.full(shape, LARGEST_VALUES[-1])).mean(axes) - shift) / LARGEST_VALUES[-1]
     random = np.random.default_rng(0)
-    for largest in (*LARGEST, -LARGEST[1]):
+    for largest in (*LARGEST_VALUES, -LARGEST_VALUES[1]):
         image = (largest * random.random(shape)).astype(np.float32).astype(np.float64)
         expected = image * gain[:, None, None] + shift[:, None, None]
-        if not gain.all() or np.abs(function(image) - expected).max() > TOLERANCE * max(1.0, np.abs(expected).max()):
+        if not gain.all() or np.abs(function(image) - expected).max() > ROUNDING_ERROR * max(
+            1.0, np.abs(expected).max()
+        ):
             raise StepError(
                 f"the program {name} of the archive does more to a band than a multiple and a constant, such as "
                 f"clipping, resizing or a logarithm"
@@ -145,9 +147,9 @@ def _fitted(function: Callable[[Image], Image], shape: tuple[int, ...], name: st
     return gain, shift
 
 
-def _rounded(numbers: Image) -> float | list[float]:
+def _rounded(numbers: Pixels) -> float | list[float]:
     """In few digits, as people choose such numbers, where that makes no difference in float32."""
-    short = [float(f"{number:.{DIGITS}g}") for number in numbers]
+    short = [float(f"{number:.{SHORT_DIGITS}g}") for number in numbers]
     values = [
         brief if abs(brief - number) <= 2e-6 * abs(number) or abs(number) < 1e-9 else float(number)
         for brief, number in zip(short, numbers, strict=True)

@@ -10,12 +10,12 @@ from urllib.parse import unquote, urlsplit
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
-from pipeline.models.descriptions.digest import file_digest
+from pipeline.models.descriptions.digest import sha256_of_file
 from pipeline.models.descriptions.mlm.description import MlmDescription
 from pipeline.models.descriptions.mlm.parts import MODEL_ROLE, AssetPart
 from pipeline.models.descriptions.package import FolderPackage
 from pipeline.models.descriptions.program_code import require_plain_program
-from pipeline.models.weights import read_model_meta
+from pipeline.models.weights import ModelMeta, read_model_meta
 from pipeline.models.weights.file_type import EXPORTED, ONNX, SAFETENSORS, SAVED, TORCHSCRIPT, detect_file_type
 
 KINDS_OF_FILES = {ONNX: "onnx", EXPORTED: "exported", TORCHSCRIPT: "torchscript"}
@@ -51,8 +51,8 @@ class ChosenFile:
     """For the plan."""
     args: dict[str, Any] = field(default_factory=dict)
     """Of a network of ours."""
-    output: dict[str, Any] = field(default_factory=dict)
-    """What a file of ours says of its output."""
+    own: ModelMeta | None = None
+    """What a file of ours says of the network, whichever of its files is run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,8 @@ class _Candidate:
     content: str
     kind: str | None
     """None of weights alone."""
+    meta: ModelMeta | None
+    """Of a file of ours."""
 
 
 def choose_file(description: MlmDescription, model: ModelConfig) -> ChosenFile:
@@ -95,17 +97,15 @@ def _of_item(description: MlmDescription, model: ModelConfig) -> ChosenFile:
     chosen = _first(candidates, wanted)
     if chosen is None:
         raise _no_file_error(description, candidates, wanted)
-    meta = read_model_meta(chosen.path) if chosen.content == SAFETENSORS else None
-    kind = wanted or chosen.kind or str(meta.kind if meta else "")
     others = [one.kind for one in candidates if one.kind and one is not chosen]
     alternatives = f"; model.kind: {' or '.join(dict.fromkeys(others))} takes others" if others else ""
-    args = meta.args if meta is not None and meta.kind == kind else {}
+    kind = wanted or str(chosen.kind)
     return ChosenFile(
         path=chosen.path,
         kind=kind,
         text=f"{chosen.content}, {chosen.asset.href}, whose SHA-256 {_compared(description, chosen)}{alternatives}",
-        args=args,
-        output=meta.output if args and meta else {},
+        args=chosen.meta.args if chosen.meta is not None and chosen.meta.kind == kind else {},
+        own=next((one.meta for one in candidates if one.meta is not None), None),
     )
 
 
@@ -147,7 +147,7 @@ def _candidate(asset: AssetPart, path: Path, description: MlmDescription) -> _Ca
         )
     meta = read_model_meta(path) if content == SAFETENSORS else None
     kind = KINDS_OF_FILES.get(content) or (None if meta is None else meta.kind)
-    return _Candidate(asset=asset, path=path, content=content, kind=kind)
+    return _Candidate(asset=asset, path=path, content=content, kind=kind, meta=meta)
 
 
 def _first(candidates: list[_Candidate], wanted: str | None) -> _Candidate | None:
@@ -167,7 +167,7 @@ def _compared(description: MlmDescription, chosen: _Candidate) -> str:
     stated = (chosen.asset.checksum or "").lower()
     if not SHA256_MULTIHASH.fullmatch(stated):
         return "is not stated"
-    actual = file_digest(chosen.path)
+    actual = sha256_of_file(chosen.path)
     if actual != stated[4:]:
         raise ModelError(
             f"{description.name} states the SHA-256 {stated[4:]} of {chosen.asset.href}, and the file has {actual}: it "

@@ -34,6 +34,38 @@ def test_metadata_of_an_archive_is_read_in_each_form_that_tools_write(document: 
     assert [part.colour for part in model.model.properties.output[0].classes] == ["#a6611a", "#018571"]
 
 
+PACKAGED = """\
+$schema: https://stac-extensions.github.io/mlm/v1.6.0/schema.json
+properties:
+  accelerator: null
+  architecture: Unet
+  name: fields
+  input:
+  - bands: [red, {name: nir}]
+    input: {data_type: float32, dim_order: [batch, channel, height, width], shape: [-1, 2, -1, -1]}
+    name: scene
+    value_scaling: [{type: scale, value: 3000}, null]
+    variables: []
+  output:
+  - classification:classes:
+    - {color_hint: 018571, description: a, name: a, value: 0}
+    name: scores
+    post_processing_function: null
+    result: {data_type: float32, dim_order: [batch, classes, height, width], shape: [-1, 1, -1, -1]}
+    tasks: !!set {semantic-segmentation: null}
+  pretrained: true
+  tasks: !!set
+    semantic-segmentation: null
+"""
+
+
+def test_metadata_as_stac_model_packages_it_has_sets_and_colours_that_look_like_numbers(tmp_path: Path) -> None:
+    model = read_mlm(described.archive(tmp_path / "net.pt2", PACKAGED))
+    assert model is not None
+    assert model.model.properties.tasks == model.model.properties.output[0].tasks == ("semantic-segmentation",)
+    assert model.model.properties.output[0].classes[0].colour == "#018571"
+
+
 def test_the_pixel_size_is_that_of_the_bands_of_the_network_where_they_agree(tmp_path: Path) -> None:
     path = item(tmp_path / "a")
     model = read_mlm(path)

@@ -98,10 +98,11 @@ def test_sizes_bands_and_hints_are_told(tmp_path: Path) -> None:
 
 
 SOFTMAX = {"post_processing_function": {"format": "python", "expression": "torch.nn.functional:softmax"}}
+SEVERAL = {"activation": "sigmoid", "multilabel": True}
 TAKEN = [
     ({"post_processing_function": None}, {}),
     (SOFTMAX, {"activation": "softmax"}),
-    ({"post_processing_function": [{"format": "python", "expression": "torch.nn.Sigmoid"}]}, {"activation": "sigmoid"}),
+    ({"post_processing_function": [{"format": "python", "expression": "torch.nn.Sigmoid"}]}, SEVERAL),
     ({"post_processing_function": {"format": "python", "expression": "torch.argmax"}}, {}),
 ]
 
@@ -152,6 +153,11 @@ def test_a_computed_band_needs_a_transform_of_the_user(tmp_path: Path) -> None:
         stated(path)
     made = stated(path, input={"transform": "bands.py:with_ndvi"})
     assert made.input["mean"] == [400.0, 500.0, 600.0]
+
+
+def test_variables_are_channels_where_there_are_no_bands(tmp_path: Path) -> None:
+    path = archive(tmp_path, image={"bands": [], "variables": ["rain", "wind", {"name": "sun"}]})
+    assert read_description(path).band_names == ("rain", "wind", "sun")
 
 
 def test_numbers_of_each_pixel_have_no_classes(tmp_path: Path) -> None:
