@@ -71,6 +71,7 @@ def test_an_archive_with_metadata_runs_by_its_path_as_the_network_by_itself(tmp_
     assert "model.classes: soil, field, as the model's description lists them" in text
 
 
+@pytest.mark.nightly("networks", after=1)
 @pytest.mark.parametrize("kind", ["torchscript", "onnx"])
 def test_an_item_of_a_catalogue_runs_as_the_network_by_itself(kind: str, tmp_path: Path) -> None:
     rows = [{"value": 40, "name": "soil", "color_hint": "a6611a"}, {"value": 30, "name": "field"}]

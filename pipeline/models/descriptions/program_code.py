@@ -27,7 +27,7 @@ PAYLOADS = re.compile(r"(^|/)data/(weights|constants)/[^/]+_config\.json$", re.I
 PICKLES = re.compile(r"\.pt$", re.IGNORECASE)
 OBJECTS = ("custom_obj_", "opaque_obj_")
 """How the names of constants begin that are pickled objects."""
-MAX_PROGRAM_BYTES = 512 * 2**20
+MAX_PROGRAM_BYTES = 64 * 2**20
 """Of the text of one; networks of 100 layers have a few MiB."""
 OPERATORS = re.compile(
     r"torch\.ops\.(?!(load_library|import_module|loaded_libraries|prim)\.)[A-Za-z]\w*\.\w+(\.(?!__)\w+)?"

@@ -151,6 +151,7 @@ def test_a_network_of_another_name_is_told(tmp_path: Path) -> None:
         read_description(path).state(ModelConfig(path=path))
 
 
+@pytest.mark.nightly("networks")
 def test_a_network_of_many_operators_and_sizes_is_plain(tmp_path: Path) -> None:
     sizes = ({0: Dim.AUTO, 2: Dim.AUTO, 3: Dim.AUTO},)
     program = torch.export.export(networks.UNet().eval(), (torch.zeros(2, 3, 32, 32),), dynamic_shapes=sizes)
