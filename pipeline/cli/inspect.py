@@ -23,7 +23,6 @@ def inspect(
     with without_collection():
         from pipeline.config.load import load_config
         from pipeline.errors import ModelError
-        from pipeline.inspect.report.plot import draw_halo_profile
         from pipeline.inspect.report.report import inspect_network
         from pipeline.inspect.report.text import rows
         from pipeline.planning.prepare import prepare_job
@@ -38,6 +37,8 @@ def inspect(
         table.append(("test image", comparison.text))
         document["test_image"] = comparison.as_dict()
     if png is not None:
+        from pipeline.inspect.report.plot import draw_halo_profile
+
         table.append(
             (
                 "picture",
