@@ -153,7 +153,12 @@ def test_what_was_measured_of_a_network_and_raster_is_not_measured_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = findings(tmp_path, networks.Twice())
-    for name in ("report.arithmetic._counted", "report.report._measured_profile", "cache.measure_locality"):
+    for name in (
+        "report.arithmetic._counted",
+        "report.report._measured_profile",
+        "cache.measure_locality",
+        "memory.activation_memory._measured",
+    ):
         monkeypatch.setattr(f"pipeline.inspect.{name}", None)
     again = inspect_network(subject(prepare_job(load_config(tmp_path / "job.yaml"))))
     assert again.as_dict() == first.as_dict()

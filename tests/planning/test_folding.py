@@ -36,8 +36,13 @@ CPU = torch.device("cpu")
 LOCAL = Locality(verdict="local", stride=4, radius=None, bands=3, classes=4, minimum=8)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_was_compared_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHOLECLOTH_CACHE", str(tmp_path / "cache"))
+
+
 def of(network: nn.Module) -> Loaded:
-    return Loaded(module=network.eval(), identity_fields={})
+    return Loaded(module=network.eval(), identity_fields={"sha256": str(id(network))})
 
 
 def test_a_network_that_says_the_same_is_folded() -> None:
