@@ -64,17 +64,18 @@ def _parts(image: InputPart) -> tuple[ScalingPart | None, ...]:
 
 
 def _band_scaling(part: ScalingPart | None) -> BandScaling:
-    if part is None or part.type is None:
+    name = None if part is None else part.type
+    if part is None or name is None:
         return BandScaling()
-    if part.type not in _READERS:
+    if name not in _READERS:
         expression = f" ({part.expression}, {part.format})" if part.expression is not None else ""
         raise StepError(
-            f"value_scaling {part.type}{expression} is not done here; {', '.join(_READERS)} are"
+            f"value_scaling {name}{expression} is not done here; {', '.join(_READERS)} are"
             + (", and nothing of a description is computed" if expression else "")
         )
-    scaling = _READERS[part.type](part)
+    scaling = _READERS[name](part)
     if not scaling.width:
-        raise StepError(f"value_scaling {part.type} divides by 0")
+        raise StepError(f"value_scaling {name} divides by 0")
     return scaling
 
 
