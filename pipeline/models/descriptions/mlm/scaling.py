@@ -21,14 +21,14 @@ BandValues = list[float]
 class BandScaling:
     """(x − start) / width of one band, or x between ``start`` and ``start`` + ``width``."""
 
-    type: str = "none"
+    name: str = "none"
     start: float = 0.0
     width: float = 1.0
 
     @property
     def clips(self) -> bool:
         """Whether numbers beyond both ends become the ends."""
-        return self.type == "clip"
+        return self.name == "clip"
 
 
 def scaling_keys(image: InputPart) -> dict[str, Any]:
@@ -90,15 +90,15 @@ def _between(part: ScalingPart) -> BandScaling:
     low, high = _number(part, "minimum"), _number(part, "maximum")
     if low >= high:
         raise StepError(f"value_scaling {part.type} goes from {low:g} to {high:g}, which is not above it")
-    return BandScaling(type=str(part.type), start=low, width=high - low)
+    return BandScaling(name=str(part.type), start=low, width=high - low)
 
 
 _READERS: dict[str, Callable[[ScalingPart], BandScaling]] = {
     "min-max": _between,
     "clip": _between,
-    "z-score": lambda part: BandScaling(type="z-score", start=_number(part, "mean"), width=_number(part, "stddev")),
-    "offset": lambda part: BandScaling(type="offset", start=_number(part, "value")),
-    "scale": lambda part: BandScaling(type="scale", width=_number(part, "value")),
+    "z-score": lambda part: BandScaling(name="z-score", start=_number(part, "mean"), width=_number(part, "stddev")),
+    "offset": lambda part: BandScaling(name="offset", start=_number(part, "value")),
+    "scale": lambda part: BandScaling(name="scale", width=_number(part, "value")),
 }
 
 
@@ -107,7 +107,7 @@ def section_of(bands: list[BandScaling]) -> dict[str, Any]:
     if any(band.clips for band in bands):
         return _clipping(bands)
     starts, widths = [band.start for band in bands], [band.width for band in bands]
-    if {band.type for band in bands} <= {"none", "min-max", "scale"}:
+    if {band.name for band in bands} <= {"none", "min-max", "scale"}:
         scale = _short([1 / width for width in widths])
         offset = _short([-start / width + 0.0 for start, width in zip(starts, widths, strict=True)])
         return _given({"scale": (scale, 1.0), "offset": (offset, 0.0)})
