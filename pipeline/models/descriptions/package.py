@@ -32,6 +32,9 @@ class Package(Protocol):
     def content(self) -> bytes:
         """The bytes of the description, cut off beyond what is allowed."""
 
+    def has(self, source: str) -> bool:
+        """Whether a file is in the package."""
+
     def file(self, source: str) -> Path:
         """A file that the description names, on disk; raises ModelError where it is not in the package."""
 
@@ -59,6 +62,10 @@ class FolderPackage:
             raise ModelError(
                 f"model.path {self.document} cannot be read: {error.strerror}. Give another file."
             ) from error
+
+    def has(self, source: str) -> bool:
+        """Whether a file lies beside the description."""
+        return (self.root / source).is_file()
 
     def file(self, source: str) -> Path:
         """A file that the description names; raises ModelError where it does not lie in the description's folder."""
@@ -88,6 +95,10 @@ class ZipPackage:
     def content(self) -> bytes:
         """The bytes of the description, cut off beyond what is allowed; raises ModelError where they are damaged."""
         return archive.read_member(self.path, archive.members(self.path)[self.member], MAX_BYTES)
+
+    def has(self, source: str) -> bool:
+        """Whether a file lies in the description's folder of the archive."""
+        return str(PurePosixPath(self.root) / source) in archive.members(self.path)
 
     def file(self, source: str) -> Path:
         """A file that the description names, unpacked; raises ModelError where the archive does not hold it."""
