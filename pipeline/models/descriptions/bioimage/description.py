@@ -8,7 +8,6 @@ from typing import Any
 from pipeline.models.descriptions.description import Tolerance
 from pipeline.models.descriptions.package import Package
 
-BandNumbers = float | list[float]
 PLAIN_NAMES = {"", "channel", "c", "class", "logits", "mask", "output", "prediction", "probability", "raw", "score"}
 """Of channels that say nothing of what is in them, but for a number."""
 

@@ -13,8 +13,9 @@ from pipeline.models.descriptions.bioimage.description import (
     ProcessingStep,
     TensorAxis,
 )
-from pipeline.models.descriptions.bioimage.parts import ConfigPart, DocumentPart, FilePart, explained, weights_of
+from pipeline.models.descriptions.bioimage.parts import ConfigPart, FilePart, weights_of
 from pipeline.models.descriptions.package import Package
+from pipeline.models.descriptions.parts import DocumentPart, explained
 
 
 class _StepPart(DocumentPart):

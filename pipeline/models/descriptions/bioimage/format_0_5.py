@@ -13,8 +13,9 @@ from pipeline.models.descriptions.bioimage.description import (
     ProcessingStep,
     TensorAxis,
 )
-from pipeline.models.descriptions.bioimage.parts import ConfigPart, DocumentPart, FilePart, explained, weights_of
+from pipeline.models.descriptions.bioimage.parts import ConfigPart, FilePart, weights_of
 from pipeline.models.descriptions.package import Package
+from pipeline.models.descriptions.parts import DocumentPart, explained
 
 LETTERS = {"batch": "b", "channel": "c", "time": "t", "index": "i"}
 """Of types of axes; those of space go by their names."""

@@ -9,11 +9,12 @@ from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
 from pipeline.models.descriptions.bioimage.description import DescribedTensor, ModelDescription
 from pipeline.models.descriptions.bioimage.parts import EXECUTING
-from pipeline.models.descriptions.bioimage.postprocessing import OutputKeys, output_keys
+from pipeline.models.descriptions.bioimage.postprocessing import output_keys
 from pipeline.models.descriptions.bioimage.preprocessing import input_keys
 from pipeline.models.descriptions.bioimage.tensors import fixed_size, image_input, scores_output
 from pipeline.models.descriptions.bioimage.weights import PREFERRED, choose_kind, choose_weights
 from pipeline.models.descriptions.description import Statement, StepError
+from pipeline.models.descriptions.output_keys import OutputKeys
 from pipeline.models.descriptions.overrides import LINEAR
 
 
