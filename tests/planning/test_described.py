@@ -139,7 +139,7 @@ def test_numbers_of_a_data_set_are_those_of_the_raster_without_a_word_of_samples
             "make a section model.input that",
         ),
         ({}, {"kind": "exported"}, "model.kind is exported, for which .* has no weights; it has torchscript, onnx"),
-        ({"weights": ("pytorch_state_dict",)}, {}, r"built by code, net\.py:make\. No code of a package is executed"),
+        ({"weights": ("pytorch_state_dict",)}, {}, r"built by code: net\.py:make\. Nothing that a description brings"),
         ({"weights": ()}, {}, "weights: Dictionary should have at least 1 item"),
     ],
 )

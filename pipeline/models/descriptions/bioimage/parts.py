@@ -91,6 +91,6 @@ def as_weights(format_name: str, part: FilePart) -> Weights:
         format=format_name,
         file=part.reference,
         external=None if external is None else external.reference,
-        architecture=getattr(part, "architecture_text", None),
+        architecture=getattr(part, "architecture_code", None),
         arguments=dict(getattr(part, "architecture_arguments", {})),
     )
