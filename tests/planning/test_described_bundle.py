@@ -171,3 +171,23 @@ def test_init_writes_a_config_with_nothing_but_the_path_and_says_what_code_there
     folder = bundle(tmp_path / "b", weights=("python",), config=inference(network_def=code))
     suggestion = suggest(str(folder), str(tmp_path / "scene.tif"), None)
     assert any("scripts.net.Net" in task and "model.trust: true" in task for task in suggestion.todo)
+
+
+@pytest.mark.nightly("networks")
+@pytest.mark.parametrize("target", ["UNet", "scripts.net.Net"])
+def test_the_library_itself_builds_what_a_bundle_defines(target: str, tmp_path: Path) -> None:
+    nets = pytest.importorskip("monai.networks.nets")
+    definition = {**NETWORK, "_target_": target, "strides": [2], "norm": "batch"}
+    if target != "UNet":
+        definition["strides"] = "$[2 for _ in range(@classes - 1)]"
+    folder = bundle(tmp_path / "a", weights=(), config=inference(network_def=definition))
+    (folder / "scripts").mkdir()
+    (folder / "scripts" / "net.py").write_text("from monai.networks.nets import UNet\nclass Net(UNet):\n    pass\n")
+    built = nets.UNet(spatial_dims=2, in_channels=3, out_channels=2, channels=[4, 8], strides=[2], norm="batch")
+    torch.save(built.state_dict(), folder / "models/model.pt")
+    made = job(tmp_path, folder, trust=target != "UNet")
+    assert (made.fingerprint["model.factory"], made.locality.stride) == (
+        "UNet" if target == "UNet" else "network_def",
+        2,
+    )
+    assert ("monai" in made.fingerprint["model.code"]) or target == "UNet"
