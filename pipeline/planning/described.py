@@ -58,6 +58,10 @@ def _sentences(
     yield statement.title
     yield statement.weights
     input_origin = statement.input_origin or statement.origin
+    if statement.factory is not None and model.factory is None:
+        yield f"model.factory: {statement.factory}, as {statement.origin} has it"
+    if statement.code is not None:
+        yield f"CODE of the model's description is executed, as model.trust allows: {statement.code}"
     yield from _section_sentences("model.input", statement.input, input_origin, statement.of_each_sample)
     yield from _section_sentences("model.output", statement.output, statement.origin, False)
     if "classes" in values:
@@ -108,8 +112,12 @@ def _classes(names: tuple[str, ...], multilabel: bool) -> list[ClassConfig]:
     background = ClassConfig(name=BACKGROUND_CLASS, role="background")
     if len(names) == 1:
         return [background, ClassConfig(name=names[0])]
-    listed = [background if multilabel and name == BACKGROUND_CLASS else ClassConfig(name=name) for name in names]
-    return [*listed, *([background] if multilabel and BACKGROUND_CLASS not in names else [])]
+    listed = [ClassConfig(name=name, role="background" if _is_background(name) else None) for name in names]
+    return [*listed, *([background] if multilabel and not any(map(_is_background, names)) else [])]
+
+
+def _is_background(name: str) -> bool:
+    return name.lower() == BACKGROUND_CLASS
 
 
 def _section_sentences(section: str, stated: dict[str, Any], origin: str, of_each_sample: bool) -> Iterator[str]:

@@ -197,7 +197,7 @@ def test_weights_are_not_fetched_for_a_network_that_is_refused(hub: Hub) -> None
     document = {**TRANSFORMERS, "auto_map": {"AutoModel": "net.Net"}}
     hub.commits[FIRST] |= {"config.json": json.dumps(document).encode(), "model.safetensors": b"weights"}
     located = locate_model(ModelConfig.model_validate({"path": "hf://owner/nets@main"})).model
-    with pytest.raises(ModelError, match="no code of a model is executed"):
+    with pytest.raises(ModelError, match="no code of such a folder is executed"):
         with_description(located)
     assert not any("safetensors" in path for _, path in hub.asked)
 

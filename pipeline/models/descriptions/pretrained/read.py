@@ -46,7 +46,7 @@ def read_folder(path: Path) -> PretrainedModel | None:
     package = find_package(path, CONFIG_NAMES)
     if package is None:
         return None
-    processor = package.file(PROCESSOR_NAME) if package.has(PROCESSOR_NAME) else None
+    processor = package.file(PROCESSOR_NAME) if package.holds(PROCESSOR_NAME) else None
     return _described(package, package.content(), None if processor is None else _content(processor))
 
 

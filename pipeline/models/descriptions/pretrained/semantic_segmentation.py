@@ -95,8 +95,9 @@ def _code_fault(code: str | None) -> str | None:
     if code is None:
         return None
     return (
-        f"names code of its own ({code}), and no code of a model is executed. Take a network of transformers itself, "
-        f"export this one to ONNX, or name what builds it as model.factory if you trust it."
+        f"names code of its own ({code}), and no code of such a folder is executed, whatever model.trust says. Take a "
+        f"network of transformers itself, export this one to ONNX, or name what builds it as model.factory if you "
+        f"trust it."
     )
 
 

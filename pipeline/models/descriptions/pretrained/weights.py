@@ -13,10 +13,10 @@ SPLIT_NAMES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 
 def weights_name(package: Package) -> str:
     """The name of the file; raises ModelError where there is none, or several hold the weights."""
-    name = next((name for name in WEIGHT_NAMES if package.has(name)), None)
+    name = next((name for name in WEIGHT_NAMES if package.holds(name)), None)
     if name is not None:
         return name
-    if any(package.has(name) for name in SPLIT_NAMES):
+    if any(package.holds(name) for name in SPLIT_NAMES):
         raise ModelError(
             f"{package.name} has weights in several files, which are not joined here. Save the network in one, with "
             f"save_pretrained(folder, max_shard_size='50GB')."

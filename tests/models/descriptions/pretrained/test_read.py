@@ -171,7 +171,11 @@ BACKBONE = {"backbone_config": {"model_type": "resnet", "use_timm_backbone": Tru
 @pytest.mark.parametrize(
     ("document", "processor", "reason"),
     [
-        (CODE, None, r"names code of its own \(auto_map: modeling_own\.Net\), and no code of a model is executed"),
+        (
+            CODE,
+            None,
+            r"names code of its own \(auto_map: modeling_own\.Net\), and no code of such a folder is executed",
+        ),
         ({**TRANSFORMERS, "architectures": ["Mask2FormerForUniversalSegmentation"]}, None, "does not return a score"),
         ({**TRANSFORMERS, "architectures": []}, None, "holds no architecture"),
         ({**TRANSFORMERS, "backbone": "owner/net"}, None, "has backbone: owner/net, for which .* nothing is fetched"),
