@@ -130,8 +130,9 @@ class ModelConfig(ConfigSection):
     path: Annotated[Path | None, BeforeValidator(_located)] = Field(
         None,
         description="the weights or the whole network: a file, package://module/file of an installed package, "
-        "hf://owner/repository/file@revision of a model repository, or a model description of bioimage.io (folder, "
-        "rdf.yaml or zip) or of MLM (STAC item, or pt2 with its metadata)",
+        "hf://owner/repository/file@revision of a model repository, or a model description: of bioimage.io (folder, "
+        "rdf.yaml or zip), of MLM (STAC item, or pt2 with its metadata), a MONAI bundle (folder, zip, or TorchScript "
+        "file with its metadata), or a folder of save_pretrained",
     )
     factory: str | None = Field(
         None,
@@ -139,7 +140,9 @@ class ModelConfig(ConfigSection):
         "is executed",
     )
     arch: str | None = Field(
-        None, description="architecture of segmentation_models_pytorch, such as Unet, for kind smp"
+        None,
+        description="architecture of segmentation_models_pytorch, such as Unet, for kind smp; of transformers, such as "
+        "SegformerForSemanticSegmentation, for kind transformers",
     )
     args: dict[str, Any] = Field({}, description="arguments of the factory or hyperparameters")
     trust: bool = Field(

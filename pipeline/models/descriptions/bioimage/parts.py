@@ -52,8 +52,8 @@ class TolerancePart(DocumentPart):
             relative=self.relative_tolerance,
             absolute=self.absolute_tolerance,
             mismatched=self.mismatched_elements_per_million,
-            output=() if isinstance(self.output_ids, str) else tuple(self.output_ids),
-            formats=tuple(self.weights_formats),
+            output=() if isinstance(self.output_ids, str) else self.output_ids,
+            formats=self.weights_formats,
         )
 
 
@@ -100,6 +100,6 @@ def as_weights(format_name: str, part: FilePart) -> Weights:
         format=format_name,
         file=part.reference,
         external=None if external is None else external.reference,
-        architecture=getattr(part, "architecture_text", None),
+        architecture=getattr(part, "architecture_code", None),
         arguments=dict(getattr(part, "architecture_arguments", {})),
     )
