@@ -14,6 +14,7 @@ from pipeline.errors import ModelError
 from pipeline.geometry.span import round_up
 from pipeline.interfaces import Locality, Network
 from pipeline.models.bn_folding import Folded, fold
+from pipeline.models.ensemble import Ensemble, members_of
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights.file_type import first_line
 from pipeline.runtime import resources
@@ -75,7 +76,7 @@ def choose_folding(
     obstacle = (
         None
         if stored or allowed_error is None or not folded.done
-        else _fold_difference(network, folded.network, locality, device, allowed_error)
+        else _first_fold_difference(network, folded.network, locality, device, allowed_error)
     )
     return (
         folded
@@ -101,15 +102,24 @@ def noise_image(network: Network, locality: Locality, device: torch.device) -> t
     return noise.to(device).contiguous(memory_format=torch.channels_last)
 
 
-def _fold_difference(
-    network: Network, other: Network, locality: Locality, device: torch.device, allowed_error: float
+def _first_fold_difference(
+    network: Loaded, other: Loaded, locality: Locality, device: torch.device, allowed_error: float
 ) -> str | None:
+    """As `_fold_difference`, of each network of an ensemble by its own logits."""
+    image = noise_image(network, locality, device)
+    if not isinstance(network, Ensemble):
+        return _fold_difference(network, other, image, allowed_error)
+    pairs = zip(network.members, members_of(other), strict=True)
+    reasons = (_fold_difference(one.network, folded, one.select_bands(image), allowed_error) for one, folded in pairs)
+    return next((reason for reason in reasons if reason is not None), None)
+
+
+def _fold_difference(network: Network, other: Network, noise: torch.Tensor, allowed_error: float) -> str | None:
     """How two networks differ in float32 on noise, on stronger noise and on nothing but invalid pixels.
 
     None where they do not.
     """
-    noise = noise_image(network, locality, device)
-    with fixed_numerics("float32", resources.cores(), device):
+    with fixed_numerics("float32", resources.cores(), noise.device):
         for image in (noise, 3 * noise + 1, torch.zeros_like(noise)):
             try:
                 reason = excess_difference(network(image), other(image), allowed_error)

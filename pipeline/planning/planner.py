@@ -15,7 +15,7 @@ from pipeline.inspect.batch_independence import images_are_independent
 from pipeline.inspect.halo.on_raster import NetworkOnRaster
 from pipeline.inspect.halo.tolerance import halo_for_tolerance
 from pipeline.inspect.memory import activation_memory
-from pipeline.inspect.memory.limit import Room
+from pipeline.inspect.memory.members import measure_network_memory
 from pipeline.interfaces import Locality, Network, Source
 from pipeline.planning import edges, halo, memory, workers
 from pipeline.planning.candidates import DEFAULT_BLEND_SIZE
@@ -63,6 +63,11 @@ class PlanInputs:
     def area(self) -> RequestedArea | None:
         """What is asked for; None where everything is."""
         return self.areas.area
+
+    @property
+    def returns_variance(self) -> bool:
+        """Whether the network also returns how far its members are apart, channel by channel."""
+        return "variance" in self.config.output.layers
 
     @property
     def multiple(self) -> int:
@@ -114,14 +119,15 @@ def make_plan(inputs: PlanInputs, classes: int) -> tuple[Plan, activation_memory
         if stored_plan.peak > budget:
             raise PlanError(over_budget(stored_plan))
         return stored_plan, None
-    cost = activation_memory.measure_activation_memory(
+    cost = measure_network_memory(
         inputs.network,
         inputs.normalisation.channels,
         inputs.multiple,
         inputs.device,
         AUTOCAST_DTYPES[inputs.precision],
         minimum=inputs.locality.minimum,
-        room=Room(budget),
+        budget=budget,
+        returns_variance=inputs.returns_variance,
     )
     return search_plan(_plan_request(inputs, _costs(inputs, cost, classes), budget, worker_layout)), cost
 
@@ -265,7 +271,7 @@ def _costs(inputs: PlanInputs, cost: activation_memory.ActivationMemory, classes
         gdal_cache=GDAL_CACHE,
         raw=source.bands * (source.dtype.itemsize + 1) + 2,  # with whether a pixel is valid, and why not
         bands=inputs.normalisation.channels,
-        classes=inputs.locality.classes,
+        classes=inputs.locality.classes * (1 + inputs.returns_variance),
         activations=max(cost.bytes_per_pixel, _transform_bytes(inputs)),
         fullness=1.0 if cost.fullness is None else round(cost.fullness, 2),
         output=_output(inputs.config.output, classes, inputs.locality.classes) + (inputs.area is not None),

@@ -46,6 +46,14 @@ class ComparisonWindow:
         self.logits[(slice(None), *where)] = logits
         self.near[where] = near
 
+    def answer(self, recipe: Recipe) -> ComparisonWindow:
+        """The same without the variance that may follow what is decoded; it is filled already."""
+        view = ComparisonWindow(
+            self.window, self.is_at_seam, None if self.logits is None else recipe.answer_of(self.logits)
+        )
+        view.near = self.near
+        return view
+
 
 @dataclass(slots=True)
 class Differences:
@@ -164,9 +172,8 @@ def _label_may_turn(logits: Logits, nearly: float, recipe: Recipe) -> Bools:
 
 
 def _labels(logits: Logits, recipe: Recipe) -> npt.NDArray[np.unsignedinteger[Any]]:
-    return np.asarray(
-        layers.decoded(torch.from_numpy(logits), recipe.decoding_after_blend, replace(recipe, layers=("mask",)))["mask"]
-    )
+    mask_alone = replace(recipe, layers=("mask",), has_variance=False)
+    return np.asarray(layers.decoded(torch.from_numpy(logits), recipe.decoding_after_blend, mask_alone)["mask"])
 
 
 def _json_number(value: float) -> float | None:
