@@ -7,20 +7,30 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
+import tifffile
 import torch
 import zarr
 from torch import nn
 
-from pipeline.config.load import load_config
+from pipeline.config.load import config_of, load_config
 from pipeline.errors import PipelineError
+from pipeline.exports.task import ExportRequest
+from pipeline.inference.normalise import normalise
+from pipeline.inspect.report.report import inspect_network
 from pipeline.planning.describe import describe
 from pipeline.planning.freeze import freeze
 from pipeline.planning.job import Job
 from pipeline.planning.plan_rows import plan_rows
+from pipeline.planning.subject import subject
 from pipeline.preview.preview import PreviewRequest, make_preview
 from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running.execute import prepare_job
+from pipeline.running.export import export_store
+from pipeline.train.files import require_own_weights
+from pipeline.viewer.view import StoreView
 from tests import runs, scenes
+from tests.models.descriptions.bioimage.packages import package
 from tests.models.onnx_files import to_onnx
 
 HEIGHT, WIDTH = 98, 130
@@ -54,6 +64,17 @@ class Probable(Fine):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.softmax(4 * self.body(x), 1)
+
+
+class Unpadded(nn.Module):
+    """Leaves off 2 px on each side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, CLASSES, 3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 4 * self.body(x)
 
 
 class Blended(Fine):
@@ -140,8 +161,13 @@ def test_the_plan_prices_each_network_and_names_it(tmp_path: Path) -> None:
     assert planned.plan.costs.activations >= max(fine["bytes_per_pixel"], coarse["bytes_per_pixel"])
     rows = [text for _, text in plan_rows(planned)]
     assert any(text.startswith("network 2 (Coarse0.pt): weight 0.75, softmax, local, stride 4 px") for text in rows)
+    report = inspect_network(subject(planned))
+    assert "network 1 (Fine0.pt): 333 parameters, local, stride 1 px, radius 2 px" in report.notes
+    assert report.parameters == 792
+    assert report.flops_per_pixel == 648 + (576 + 324) / 16
 
 
+@pytest.mark.slow
 def test_networks_of_several_kinds_share_one_pass(tmp_path: Path) -> None:
     fine, probable = network(tmp_path, Fine, 2), network(tmp_path, Probable)
     torch.manual_seed(4)
@@ -156,7 +182,8 @@ def test_networks_of_several_kinds_share_one_pass(tmp_path: Path) -> None:
     np.testing.assert_allclose(stored(tmp_path / "job.zarr", "probabilities"), mean, atol=6e-4)
 
 
-@pytest.mark.parametrize("augment", ["none", "flips"])
+@pytest.mark.slow
+@pytest.mark.parametrize("augment", ["none", pytest.param("flips", marks=pytest.mark.nightly("jobs"))])
 def test_what_is_blended_are_probabilities_whatever_the_blocks(tmp_path: Path, augment: str) -> None:
     files = [network(tmp_path, Blended), network(tmp_path, Fine, 1)]
     tile = {"size": 64, "overlap": 0.5, "augment": augment}
@@ -168,6 +195,7 @@ def test_what_is_blended_are_probabilities_whatever_the_blocks(tmp_path: Path, a
     assert verify(job_of(tmp_path / "b64.zarr", []), lambda _: None, windows=4)["passed"] is not False
 
 
+@pytest.mark.slow
 def test_one_logit_is_thresholded_in_the_mean(tmp_path: Path) -> None:
     files = [network(tmp_path, Fine, seed, 1) for seed in (0, 1)]
     runs.go(job(tmp_path, files, model={"output": {"threshold": 0.4}}))
@@ -178,6 +206,7 @@ def test_one_logit_is_thresholded_in_the_mean(tmp_path: Path) -> None:
     assert 0.01 < (mask[clear] == 1).mean() < 0.99
 
 
+@pytest.mark.slow
 def test_numbers_without_classes_are_averaged_and_their_variance_is_per_channel(tmp_path: Path) -> None:
     files = [network(tmp_path, Fine, seed) for seed in (0, 1)]
     output = {"layers": ["values", "variance"], "probabilities_dtype": "uint8"}
@@ -191,12 +220,29 @@ def test_numbers_without_classes_are_averaged_and_their_variance_is_per_channel(
     np.testing.assert_allclose(stored(store, "variance")[:, valid], ((first - second) / 2)[:, valid] ** 2, atol=1e-3)
     assert np.isnan(stored(store, "variance")[:, ~valid]).all()
     assert verify(job_of(store, []), lambda _: None, windows=2)["passed"]
+    check_names_of_channels(store)
+
+
+def check_names_of_channels(store: Path) -> None:
+    """Files and viewer name each channel of the variance; its colours go from its own smallest to largest."""
+    names = ("channel0", "channel1", "channel2")
+    for to in ("cog", "ome-tiff"):
+        export_store(store, ExportRequest(to=to, layer="variance"), False, lambda _: None)
+    with rasterio.open(store.with_suffix(".variance.tif")) as raster:
+        assert raster.descriptions == names
+        assert np.isnan(raster.nodata)
+    with tifffile.TiffFile(store.with_suffix(".variance.ome.tif")) as file:
+        assert all(f'Name="{name}"' in str(file.ome_metadata) for name in names)
+    view = StoreView(store)
+    assert {layer.name: layer.channels for layer in view.scene.layers()} == {"values": names, "variance": names}
+    low, high = view.numbers.limits("variance", 0)
+    assert 0 <= low < high < 1
 
 
 def test_a_store_is_gone_on_with_by_the_same_networks_alone(tmp_path: Path) -> None:
     fine, coarse, other = network(tmp_path, Fine), network(tmp_path, Coarse), network(tmp_path, Coarse, 1)
     runs.go(job(tmp_path, [fine, coarse]))
-    assert runs.go(job(tmp_path, [fine, coarse])).blocks == 0 or True
+    assert prepared(job(tmp_path, [fine, coarse])).complete
     assert "model.members.2.sha256 was" in refusal(job(tmp_path, [fine, other]))
     weighed = refusal(job(tmp_path, [fine, {"path": coarse, "weight": 3}]))
     assert "model.members.1.weight was 0.5 and is now 0.25" in weighed
@@ -205,6 +251,7 @@ def test_a_store_is_gone_on_with_by_the_same_networks_alone(tmp_path: Path) -> N
     assert "model.members was 2 and is now 3" in refusal(job(tmp_path, [fine, coarse, other]))
 
 
+@pytest.mark.slow
 def test_a_frozen_plan_holds_the_activation_of_each_network(tmp_path: Path) -> None:
     path = job(tmp_path, [network(tmp_path, Fine), network(tmp_path, Probable)])
     file = freeze(prepared(path), path, tmp_path / "frozen.yaml")
@@ -218,6 +265,7 @@ def test_a_frozen_plan_holds_the_activation_of_each_network(tmp_path: Path) -> N
     )
 
 
+@pytest.mark.slow
 def test_a_preview_shows_the_mean(tmp_path: Path) -> None:
     path = job(tmp_path, [network(tmp_path, Fine), network(tmp_path, Coarse)])
     make_preview(load_config(path), PreviewRequest(folder=tmp_path / "out", pixel=(40, 90), side=64))
@@ -257,3 +305,81 @@ def test_one_network_in_a_list_is_that_network(tmp_path: Path) -> None:
     listed = prepared(job(tmp_path, [{"path": network(tmp_path, Fine)}], **layers))
     assert listed.config == alone.config
     assert listed.fingerprint == alone.fingerprint
+
+
+@pytest.mark.slow
+def test_unpadded_networks_leave_off_the_same_or_are_refused(tmp_path: Path) -> None:
+    files = [network(tmp_path, Unpadded, seed) for seed in (0, 1)]
+    runs.go(job(tmp_path, files, output={"block": 64}))
+    raw = scenes.read(tmp_path / "scene.tif")
+    valid, inner = (raw != 0).any(0), (slice(2, -2), slice(2, -2))
+    x = torch.from_numpy((raw - 500) / 200 * valid)[None]
+    with torch.no_grad():
+        p = torch.stack([torch.softmax(torch.jit.load(file)(x)[0], 0) for file in files]).mean(0).numpy()
+    found = stored(tmp_path / "job.zarr", "probabilities")[:, *inner]
+    np.testing.assert_allclose(found, np.where(valid[inner], p, np.nan), atol=6e-4)
+    assert np.isnan(stored(tmp_path / "job.zarr", "variance")[:2]).all()
+    assert "network 2 (Fine0.pt) leaves off nothing" in refusal(job(tmp_path, [files[0], network(tmp_path, Fine)]))
+
+
+def test_invalid_pixels_are_0_for_every_normalisation(tmp_path: Path) -> None:
+    path = job(tmp_path, [network(tmp_path, Fine), {"path": network(tmp_path, Coarse), "input": {"mean": 100}}])
+    normalisation = prepared(path).task.recipe.normalisation
+    assert (normalisation.channels, normalisation.mean) == (6, (500.0,) * 3 + (100.0,) * 3)
+    data, valid = torch.full((3, 2, 2), 700), torch.tensor([[True, False], [True, True]])
+    x = normalise(data, valid, normalisation, torch.device("cpu"))[0]
+    assert x[:, 0, 1].tolist() == [0.0] * 6
+    assert x[:, 0, 0].tolist() == [1.0] * 3 + [3.0] * 3
+
+
+def test_entries_of_a_config_come_back_as_they_were(tmp_path: Path) -> None:
+    entry = {"path": network(tmp_path, Coarse), "weight": 2.0, "input": {"std": 3.0}, "output": {"key": "1"}}
+    config = load_config(job(tmp_path, [network(tmp_path, Fine), entry]))
+    document = config.model_dump(mode="json", exclude_unset=True)
+    assert document["model"]["path"] == [network(tmp_path, Fine), entry]
+    assert config_of(document) == config
+    first, second = (member.model for member in config.model.members)
+    assert (first.input.std, second.input.std, second.input.mean) == (200, 3, 500)  # type: ignore[union-attr]
+    assert (first.output.key, second.output.key) == ("auto", "1")
+
+
+@pytest.mark.parametrize(
+    ("entries", "reason"),
+    [
+        ([], "model.path is []"),
+        (["a.pt", {"path": "b.pt", "weight": 0}], "model.path.1.weight is 0"),
+        (
+            ["a.pt", {"path": "b.pt", "wight": 2}],
+            "model.path.1.wight is not a key of the config (did you mean weight?)",
+        ),
+        (["a.pt", {"path": "b.pt", "input": {"std": "x"}}], "model.path.1.input.std is 'x'"),
+        (["a.pt", {"weight": 2}], "it names no network; give path, or factory"),
+        (["a.pt", {"path": "b.pt", "output": {"map": {}}}], "model.path.1.output.map is not a key"),
+    ],
+)
+def test_a_wrong_entry_is_named_by_its_place(tmp_path: Path, entries: list[Any], reason: str) -> None:
+    assert reason in refusal(job(tmp_path, entries))
+
+
+def test_train_teaches_one_network(tmp_path: Path) -> None:
+    config = load_config(job(tmp_path, [network(tmp_path, Fine), network(tmp_path, Coarse)]))
+    with pytest.raises(PipelineError, match="train teaches one network"):
+        require_own_weights(config.model)
+
+
+@pytest.mark.slow
+def test_descriptions_of_several_networks_are_taken_up(tmp_path: Path) -> None:
+    """The same numbers in two formats: their mean is each of them."""
+    described = package(tmp_path / "a", channels=2)
+    model = {"kind": None, "input": None}
+    layers = {"output": {"layers": ["mask"]}}
+    entries = [str(described), {"path": str(described), "kind": "torchscript"}]
+    planned = prepared(job(tmp_path, entries, "both", model=model, **layers))
+    assert [row.name for row in planned.spec.classes] == ["nucleus", "membrane", "background"]
+    assert planned.normalise.method == "standardise"
+    assert [one["activation"] for one in describe(planned)["network"]["members"]] == ["sigmoid", "sigmoid"]
+    sentences = describe(planned)["network"]["description"]
+    assert {text.split(":")[0] for text in sentences} == {"network 1", "network 2"}
+    for name, path in (("both", entries), ("one", str(described))):
+        runs.go(job(tmp_path, path, name, model=model, **layers))
+    np.testing.assert_array_equal(*(stored(tmp_path / f"{name}.zarr", "mask") for name in ("both", "one")))

@@ -19,7 +19,7 @@ from pipeline.inspect.operations import onnx
 from pipeline.inspect.report.halo_costs import HaloCost, cost_of_halos
 from pipeline.interfaces import Locality, Network
 from pipeline.models.architectures.convolutional import Convolutional, difference_from_sliding
-from pipeline.models.ensemble import members_of
+from pipeline.models.ensemble import Ensemble, EnsembleMember, members_of
 from pipeline.models.loaded import Loaded
 from pipeline.runtime import resources
 from pipeline.runtime.device import fixed_numerics
@@ -109,7 +109,7 @@ def inspect_network(subject: Subject, seed: int = 0) -> NetworkReport:
             tile=on_raster.room,
             profile=profile,
             halos=cost_of_halos(profile, on_raster.locality, on_raster.multiple, on_raster.room),
-            notes=tuple(note for one in members_of(network) for note in _notes(one)),
+            notes=(*_member_notes(network), *(note for one in members_of(network) for note in _notes(one))),
             weights=network.notes,
         )
 
@@ -156,6 +156,21 @@ def flops_per_pixel(network: Network, bands: int, multiple: int, device: torch.d
 def _json_values(values: Floats) -> list[float | None]:
     """JSON knows no infinity."""
     return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def _member_notes(network: Network) -> tuple[str, ...]:
+    """What was measured of each network of an ensemble."""
+    if not isinstance(network, Ensemble) or len(network.members) == 1:
+        return ()
+    return tuple(_member_note(member, member.locality) for member in network.members if member.locality is not None)
+
+
+def _member_note(member: EnsembleMember, locality: Locality) -> str:
+    radius = locality.radius.largest if locality.radius else "unbounded"
+    return (
+        f"{member.name}: {_parameters(member.network):,} parameters, {locality.verdict}, stride {locality.stride} px, "
+        f"radius {radius} px"
+    )
 
 
 def _notes(network: Network) -> tuple[str, ...]:

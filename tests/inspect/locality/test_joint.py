@@ -94,9 +94,7 @@ def test_what_is_put_together_is_what_is_measured_of_the_whole() -> None:
         for kind in (networks.Strided, networks.Sideways)
     ]
     members = [
-        EnsembleMember(
-            network=part, name=name, activation="softmax", weight=weight, locality=measure_locality(part, 3)
-        )
+        EnsembleMember(network=part, name=name, activation="softmax", weight=weight, locality=measure_locality(part, 3))
         for part, name, weight in zip(parts, "ab", (1.0, 3.0), strict=True)
     ]
     ensemble = Ensemble.of(members)
