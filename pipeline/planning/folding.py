@@ -6,12 +6,13 @@ Decided when its store is made, after both were seen to say the same.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 
 from pipeline.errors import ModelError
 from pipeline.geometry.span import round_up
+from pipeline.inspect.records import recorded
 from pipeline.interfaces import Locality, Network
 from pipeline.models.bn_folding import Folded, fold
 from pipeline.models.ensemble import Ensemble, members_of
@@ -22,6 +23,8 @@ from pipeline.runtime.device import fixed_numerics
 
 NOISE_SIDE = 128
 """Side of the images that are tried, px."""
+FOLDING_VERSION = 1
+"""Raised when folding or its comparison changes, so that networks are compared again."""
 TIE_TOLERANCE = 2e-6
 """Of the largest logit. Two logits that are off by so much change places only within what counts as a tie."""
 FOLD_ROUNDING_TOLERANCE = 1e-4
@@ -85,6 +88,19 @@ def choose_folding(
     )
 
 
+def _kept_difference(network: Network, other: Network, noise: torch.Tensor, allowed_error: float) -> str | None:
+    """What `_fold_difference` says of the same network, releases of torch and kind of processor."""
+    computing = [torch.__version__, str(noise.device), torch.backends.cpu.get_cpu_capability(), resources.cores()]
+    key = [FOLDING_VERSION, network.identity(), *computing, allowed_error, list(noise.shape)]
+    return recorded(
+        "folding",
+        key,
+        lambda: _fold_difference(network, other, noise, allowed_error),
+        lambda reason: {"obstacle": reason},
+        lambda values: cast("str | None", values["obstacle"]),
+    )
+
+
 def noise_image(network: Network, locality: Locality, device: torch.device) -> torch.Tensor:
     """Seeded noise (1, bands, rows, cols) float32.
 
@@ -105,12 +121,12 @@ def noise_image(network: Network, locality: Locality, device: torch.device) -> t
 def _first_fold_difference(
     network: Loaded, other: Loaded, locality: Locality, device: torch.device, allowed_error: float
 ) -> str | None:
-    """As `_fold_difference`, of each network of an ensemble by its own logits."""
+    """As `_kept_difference`, of each network of an ensemble by its own logits."""
     image = noise_image(network, locality, device)
     if not isinstance(network, Ensemble):
-        return _fold_difference(network, other, image, allowed_error)
+        return _kept_difference(network, other, image, allowed_error)
     pairs = zip(network.members, members_of(other), strict=True)
-    reasons = (_fold_difference(one.network, folded, one.select_bands(image), allowed_error) for one, folded in pairs)
+    reasons = (_kept_difference(one.network, folded, one.select_bands(image), allowed_error) for one, folded in pairs)
     return next((reason for reason in reasons if reason is not None), None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,8 +16,11 @@ from pipeline.inspect.batch_independence import images_are_independent
 from pipeline.inspect.halo.on_raster import NetworkOnRaster
 from pipeline.inspect.halo.tolerance import halo_for_tolerance
 from pipeline.inspect.memory import activation_memory
-from pipeline.inspect.memory.members import measure_network_memory
+from pipeline.inspect.memory.kept_memory import kept_activation_memory
+from pipeline.inspect.memory.limit import Room
+from pipeline.inspect.memory.members import memory_of_members
 from pipeline.interfaces import Locality, Network, Source
+from pipeline.models.ensemble import Ensemble
 from pipeline.planning import edges, halo, memory, workers
 from pipeline.planning.candidates import DEFAULT_BLEND_SIZE
 from pipeline.planning.chunk_limit import check_source_chunks
@@ -54,6 +58,8 @@ class PlanInputs:
     """Whether the store is there already."""
     precision: str
     compiles: bool
+    folded: bool = False
+    """Whether batch norm is folded into the network."""
     mark: str = ""
     """Of the network as it was loaded."""
     same_source: bool = False
@@ -119,17 +125,39 @@ def make_plan(inputs: PlanInputs, classes: int) -> tuple[Plan, activation_memory
         if stored_plan.peak > budget:
             raise PlanError(over_budget(stored_plan))
         return stored_plan, None
-    cost = measure_network_memory(
-        inputs.network,
-        inputs.normalisation.channels,
-        inputs.multiple,
-        inputs.device,
-        AUTOCAST_DTYPES[inputs.precision],
-        minimum=inputs.locality.minimum,
-        budget=budget,
-        returns_variance=inputs.returns_variance,
-    )
+    cost = _activation_memory(inputs, budget)
     return search_plan(_plan_request(inputs, _costs(inputs, cost, classes), budget, worker_layout)), cost
+
+
+def _activation_memory(inputs: PlanInputs, budget: int) -> activation_memory.ActivationMemory:
+    """Of each network, kept under the network and all else that decides it."""
+
+    def measure(network: Network, bands: int) -> activation_memory.ActivationMemory:
+        room = Room(budget)
+        key = [
+            network.identity(),
+            inputs.folded,
+            bands,
+            inputs.multiple,
+            str(inputs.device),
+            inputs.precision,
+            [network.accepts.maximum, network.accepts.minimum, inputs.locality.minimum],
+        ]
+        measured = partial(
+            activation_memory.measure_activation_memory,
+            network,
+            bands,
+            inputs.multiple,
+            inputs.device,
+            AUTOCAST_DTYPES[inputs.precision],
+            minimum=inputs.locality.minimum,
+            room=room,
+        )
+        return kept_activation_memory(measured, key, room)
+
+    if isinstance(inputs.network, Ensemble):
+        return memory_of_members(inputs.network, measure, inputs.returns_variance)
+    return measure(inputs.network, inputs.normalisation.channels)
 
 
 def _plan_request(

@@ -1,16 +1,13 @@
-"""What a pixel costs inside a network, or inside the networks of an ensemble, which run one after the other."""
+"""What a pixel costs inside the networks of an ensemble, which run one after the other."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
-import torch
-
-from pipeline.inspect.memory.activation_memory import ActivationMemory, measure_activation_memory
-from pipeline.inspect.memory.limit import Room
-from pipeline.interfaces import Network
+from pipeline.inspect.memory.activation_memory import ActivationMemory
 from pipeline.models.ensemble import Ensemble, EnsembleMember
+from pipeline.models.loaded import Loaded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,42 +18,26 @@ class EnsembleMemory(ActivationMemory):
     """Of each."""
 
 
-def measure_network_memory(
-    network: Network,
-    bands: int,
-    multiple: int,
-    device: torch.device,
-    dtype: torch.dtype,
-    *,
-    minimum: int,
-    budget: int,
-    returns_variance: bool,
-) -> ActivationMemory:
-    """Run one image through each network and follow the allocator.
+def memory_of_members(
+    network: Ensemble, measure: Callable[[Loaded, int], ActivationMemory], returns_variance: bool
+) -> EnsembleMemory:
+    """The costliest network, with what is held of those before it; and the time of all.
 
     Parameters
     ----------
-    network, bands, multiple, device, dtype, minimum
-        As for `measure_activation_memory`.
-    budget
-        Bytes that this process may hold, libraries included.
+    network
+        On its device.
+    measure
+        Measures a network with so many bands.
     returns_variance
-        Whether an ensemble also returns how far its networks are apart.
+        Whether the ensemble also returns how far its networks are apart.
 
     Raises
     ------
     PlanError
         There is no room for the smallest image.
     """
-    measure = partial(measure_activation_memory, multiple=multiple, device=device, dtype=dtype, minimum=minimum)
-    if not isinstance(network, Ensemble):
-        return measure(network, bands, room=Room(budget))
-    costs = tuple(measure(member.network, member.network.bands, room=Room(budget)) for member in network.members)
-    return _joint_memory(network, costs, returns_variance)
-
-
-def _joint_memory(network: Ensemble, costs: tuple[ActivationMemory, ...], returns_variance: bool) -> EnsembleMemory:
-    """The costliest network, with what is held of those before it; and the time of all."""
+    costs = tuple(measure(member.network, member.network.bands) for member in network.members)
     fullness = [cost.fullness for cost in costs]
     per_pixel = [
         max(cost.bytes_per_pixel, _bytes_of_mean(member, returns_variance))

@@ -62,9 +62,10 @@ def is_package(path: Path, names: tuple[str, ...]) -> bool:
 
 def is_top_member(member: str, name: str, within: int | None = 1) -> bool:
     """Whether a file of an archive bears a name, at its top or at most ``within`` folders deep; None for any depth."""
-    parts, expected = PurePosixPath(member).parts, PurePosixPath(name).parts
-    depth = len(parts) - len(expected)
-    return parts[depth:] == expected and depth >= 0 and (within is None or depth <= within)
+    folder = member.removesuffix(name)
+    if folder == member or not (folder == "" or folder.endswith("/")):
+        return False
+    return within is None or folder.count("/") <= within
 
 
 def read_member(path: Path, entry: zipfile.ZipInfo, limit: int) -> bytes:

@@ -73,9 +73,12 @@ class Ensemble(Loaded):
         return replace(unpadded, margin=margin, accepts=Loaded._accepts(self, margin))
 
     def identity(self) -> dict[str, Any]:
-        """What makes it this ensemble, flat; one network whose classes are added up is that network."""
-        if len(self.members) == 1:
-            return self.members[0].network.identity()
+        """What makes it this ensemble, flat; one network whose classes are added up is that network with its map."""
+        first, *others = self.members
+        added_up = {"output.map": [list(channels) for channels in first.groups]} if first.groups else {}
+        if not others:  # under the keys of the options that say the same
+            decided = {"output.activation": first.activation, "output.temperature": first.temperature}
+            return {**first.network.identity(), **added_up, **decided}
         total = sum(member.weight for member in self.members)
         return {
             "kind": ENSEMBLE,
@@ -85,6 +88,7 @@ class Ensemble(Loaded):
                 for number, member in enumerate(self.members, 1)
                 for key, value in member.identity(member.weight / total).items()
             },
+            **added_up,
         }
 
     @property
