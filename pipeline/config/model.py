@@ -154,7 +154,8 @@ class Member:
 
     def as_given(self) -> str | dict[str, Any]:
         """Plain values for a config: the file alone where the entry named no more."""
-        assert self.entry is not None, "only a list is written as one"
+        if self.entry is None:
+            return self.model.place
         values = self.entry.model_dump(mode="json", exclude_unset=True)
         if self.model.path is None:
             return values

@@ -158,8 +158,8 @@ def _training_config(config: Config) -> TrainingConfig:
         )
     if config.model.output.map is not None:
         raise ConfigError(
-            "model.output.map adds up classes of a network that is there, and labels of a training are of the network's "
-            "own classes. Leave map out of the training, and give it to the config that runs the weights."
+            "model.output.map adds up classes of a network that is there, and labels of a training are of the "
+            "network's own classes. Leave map out of the training, and give it to the config that runs the weights."
         )
     if config.model.input is not None and config.model.input.normalise is not None:
         raise ConfigError(
