@@ -83,7 +83,9 @@ def test_probabilities_are_added_up_before_the_likeliest_class_is_taken(tmp_path
 def test_names_codes_and_colours_are_those_of_the_config(tmp_path: Path) -> None:
     classes = [{"name": "other", "code": 9}, {"name": "forest", "code": 4, "color": "#1b9e77"}]
     by_name = {"forest": ["oak", "fir"], "other": "rest"}
-    runs.go(job(tmp_path, by_name, classes=classes, channels=["road", "oak", "fir", "lake"]))
+    path = job(tmp_path, by_name, classes=classes, channels=["road", "oak", "fir", "lake"])
+    assert prepare_job(load_config(path, ["output.layers=[mask, values]"])).spec.values.channels == ("other", "forest")
+    runs.go(path)
     p = probabilities(tmp_path)
     expected = np.where(np.isnan(p[0]), 255, np.where(p[1] + p[2] > 0.5, 4, 9))
     assert (stored(tmp_path, "mask") != expected).mean() < 1e-3

@@ -143,12 +143,13 @@ def undecided(logits: Logits, recipe: Recipe, where: Bools) -> Bools:
     Parameters
     ----------
     logits
-        (classes, rows, cols), NaN where no pixel is wanted.
+        (classes, rows, cols), NaN where no pixel is wanted; the variance that may follow decides no label.
     recipe
         Of the run.
     where
         (rows, cols) of the pixels that are asked about, and no others: each takes two decodings per channel.
     """
+    logits = recipe.answer_of(logits)
     valid = ~np.isnan(logits[0])
     nearly = TIES[recipe.precision] * (float(logits[:, valid].std()) if valid.any() else 0.0)
     result: Bools = valid & where

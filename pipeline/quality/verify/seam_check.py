@@ -201,11 +201,10 @@ class SeamCheck:
         block, recipe = state.block, self.job.task.recipe
         part = view.window.intersect(block.window)
         logits = _part_of_logits(view, part, self.job.locality.classes * (1 + recipe.has_variance))
-        answer = recipe.answer_of(logits)
         valid = ~np.isnan(logits[0])
         expected = run_on_device_thread(lambda: inference(self.job.task).decoded(logits))
         for reason in stored_values.stored_differences(
-            self.job.path, part, expected, valid, lambda wrong: undecided(answer, recipe, wrong), recipe, self.labels
+            self.job.path, part, expected, valid, lambda wrong: undecided(logits, recipe, wrong), recipe, self.labels
         ):
             self.faults.add(0, (block.index.row, block.index.col), reason)
 
