@@ -149,7 +149,9 @@ def test_an_ensemble_of_unlike_networks_is_their_weighted_mean_over_the_whole_ra
     variance = 0.25 * (first - mean) ** 2 + 0.75 * (second - mean) ** 2
     of_class = np.take_along_axis(variance, np.nan_to_num(mean).argmax(0)[None], 0)[0]
     np.testing.assert_allclose(stored(store, "variance"), of_class, rtol=1e-4, atol=1e-6)
-    assert verify(job_of(store, []), lambda _: None, windows=4)["passed"]
+    certificate = verify(job_of(store, []), lambda _: None, windows=4)
+    assert certificate["passed"]
+    assert certificate["unit"] == "standard deviations of the probabilities"
 
 
 def test_the_plan_prices_each_network_and_names_it(tmp_path: Path) -> None:

@@ -32,8 +32,9 @@ class ModelConfig(ConfigSection):
     path: Annotated[Path | None, BeforeValidator(located_file), PathOrList()] = Field(
         None,
         description="the weights or the whole network: a file, package://module/file of an installed package, "
-        "hf://owner/repository/file@revision of a model repository, or a model description of bioimage.io (folder, "
-        "rdf.yaml or zip); a list of several is an ensemble",
+        "hf://owner/repository/file@revision of a model repository, or a model description: of bioimage.io (folder, "
+        "rdf.yaml or zip), or a MONAI bundle (folder, zip, or TorchScript file with its metadata); a list of several "
+        "is an ensemble",
     )
     factory: str | None = Field(
         None,
@@ -44,6 +45,11 @@ class ModelConfig(ConfigSection):
         None, description="architecture of segmentation_models_pytorch, such as Unet, for kind smp"
     )
     args: dict[str, Any] = Field({}, description="arguments of the factory or hyperparameters")
+    trust: bool = Field(
+        False,
+        description="run code that a description brings or names: architectures, expressions, compiled libraries; "
+        "stores and frozen plans do not keep it",
+    )
     classes: Annotated[list[ClassConfig], Field(min_length=1)] | None = None
     channels: Annotated[list[str], Field(min_length=1)] | None = Field(
         None, description="names of what the network returns, for the layer values"

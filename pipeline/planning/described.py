@@ -71,6 +71,10 @@ def _sentences(
     """What was taken, as the plan prints it."""
     yield statement.title
     yield statement.weights
+    if statement.factory is not None and model.factory is None:
+        yield f"model.factory: {statement.factory}, as {ORIGIN} has it"
+    if statement.code is not None:
+        yield f"CODE of the model's description is executed, as model.trust allows: {statement.code}"
     yield from _section_sentences("model.input", statement.input, statement.of_each_sample)
     yield from _section_sentences("model.output", statement.output, False)
     if "classes" in values:
@@ -121,8 +125,12 @@ def _classes(names: tuple[str, ...], multilabel: bool) -> list[ClassConfig]:
     background = ClassConfig(name=BACKGROUND_CLASS, role="background")
     if len(names) == 1:
         return [background, ClassConfig(name=names[0])]
-    listed = [background if multilabel and name == BACKGROUND_CLASS else ClassConfig(name=name) for name in names]
-    return [*listed, *([background] if multilabel and BACKGROUND_CLASS not in names else [])]
+    listed = [ClassConfig(name=name, role="background" if _is_background(name) else None) for name in names]
+    return [*listed, *([background] if multilabel and not any(map(_is_background, names)) else [])]
+
+
+def _is_background(name: str) -> bool:
+    return name.lower() == BACKGROUND_CLASS
 
 
 def _section_sentences(section: str, stated: dict[str, Any], of_each_sample: bool) -> Iterator[str]:

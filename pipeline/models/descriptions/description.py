@@ -24,6 +24,9 @@ class Statement:
     kind: str
     factory: str | None = None
     """Of a library's network, which is built by arguments alone."""
+    code: str | None = None
+    """What builds the network where the description brings or names code and the config trusts it, as
+    ``model.factory`` names it on this machine."""
     arch: str | None = None
     args: dict[str, Any] = field(default_factory=dict)
     input: dict[str, Any] = field(default_factory=dict)

@@ -14,7 +14,10 @@ from pipeline.planning.first_config.deepness import TODO
 from pipeline.planning.first_config.facts import ModelFacts
 
 PLACEHOLDER = "network.py:build"
-FACTORY_TODO = "model.factory, which builds the network and is executed: {code}; name it by --factory if you trust it"
+FACTORY_TODO = (
+    "model.factory, which builds the network and is executed: {code}; name it by --factory if you trust it, or leave "
+    "model.factory out and set model.trust: true"
+)
 
 
 def facts(description: DescribedModel, factory: str | None) -> ModelFacts:
