@@ -33,8 +33,8 @@ class ModelConfig(ConfigSection):
         None,
         description="the weights or the whole network: a file, package://module/file of an installed package, "
         "hf://owner/repository/file@revision of a model repository, or a model description: of bioimage.io (folder, "
-        "rdf.yaml or zip), or a MONAI bundle (folder, zip, or TorchScript file with its metadata); a list of several "
-        "is an ensemble",
+        "rdf.yaml or zip), a MONAI bundle (folder, zip, or TorchScript file with its metadata), or a folder of "
+        "save_pretrained; a list of several is an ensemble",
     )
     factory: str | None = Field(
         None,
@@ -42,7 +42,9 @@ class ModelConfig(ConfigSection):
         "is executed",
     )
     arch: str | None = Field(
-        None, description="architecture of segmentation_models_pytorch, such as Unet, for kind smp"
+        None,
+        description="architecture of segmentation_models_pytorch, such as Unet, for kind smp; of transformers, such as "
+        "SegformerForSemanticSegmentation, for kind transformers",
     )
     args: dict[str, Any] = Field({}, description="arguments of the factory or hyperparameters")
     trust: bool = Field(

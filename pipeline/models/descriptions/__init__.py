@@ -8,12 +8,16 @@ from pathlib import Path
 from pipeline.config import ModelConfig
 from pipeline.errors import BandsError
 from pipeline.models.descriptions.bioimage import read_bioimage
+from pipeline.models.descriptions.deepness import read_deepness
 from pipeline.models.descriptions.description import DescribedModel
 from pipeline.models.descriptions.monai import read_monai
+from pipeline.models.descriptions.pretrained import read_pretrained
 
 DESCRIPTION_FORMATS: dict[str, Callable[[Path], DescribedModel | None]] = {
     "bioimage.io": read_bioimage,
     "MONAI": read_monai,
+    "save_pretrained": read_pretrained,
+    "Deepness": read_deepness,
 }
 """Readers of ``model.path`` by the name of the format; one returns None where the path is none of its own."""
 

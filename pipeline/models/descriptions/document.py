@@ -1,8 +1,7 @@
-"""The YAML or JSON of a description, read by a safe loader within bounds."""
+"""The YAML of a description, read by a safe loader within bounds."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -17,17 +16,6 @@ MAX_SECTION_DEPTH = 40
 """Sections within sections."""
 MAX_DOCUMENT_VALUES = 50_000
 """Of the document, with all that its references repeat."""
-
-
-def parse_json(content: bytes, name: str) -> dict[str, Any]:
-    """The sections of a description in JSON; parameters and errors are those of `parse_document`."""
-    _check_length(content, name)
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as error:  # an error of the encoding is a ValueError, too
-        reason = str(error) if isinstance(error, ValueError) else "it nests too many sections"
-        raise ModelError(f"{name} is not valid JSON: {reason}. Fetch the package again, or mend it.") from error
-    return _sections(document, name)
 
 
 def parse_document(content: bytes, name: str) -> dict[str, Any]:

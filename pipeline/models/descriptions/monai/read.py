@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from pipeline.models.descriptions.document import parse_document, parse_json
+from pipeline.models.descriptions.document import parse_document
+from pipeline.models.descriptions.json_document import parse_json_document
 from pipeline.models.descriptions.monai.metadata import DATA_FORMAT, MetadataPart
 from pipeline.models.descriptions.monai.network_definition import NetworkDefinition, network_definition
 from pipeline.models.descriptions.monai.references import BundleConfig
@@ -63,7 +64,7 @@ def read_bundle(path: Path) -> Bundle | None:
     if not path.is_file() or (package := find_package(path, (EMBEDDED_METADATA,))) is None:
         return None
     content = package.content()
-    if detect_file_type(path) != TORCHSCRIPT or not BUNDLE_KEYS & parse_json(content, package.name).keys():
+    if detect_file_type(path) != TORCHSCRIPT or not BUNDLE_KEYS & parse_json_document(content, package.name).keys():
         return None
     return _bundle(package, content, *_config_of(package, "extra"), True)
 
@@ -77,7 +78,7 @@ def _config_of(package: Package, folder: str) -> tuple[str | None, bytes]:
 @lru_cache(maxsize=8)
 def _bundle(package: Package, content: bytes, config_file: str | None, text: bytes, is_embedded: bool) -> Bundle:
     with explained(package.name):
-        metadata = MetadataPart.model_validate(parse_json(content, package.name))
+        metadata = MetadataPart.model_validate(parse_json_document(content, package.name))
     config = None if config_file is None else read_config(text, config_file, f"{config_file} of {package.path}")
     return Bundle(
         package=package,
@@ -91,5 +92,5 @@ def _bundle(package: Package, content: bytes, config_file: str | None, text: byt
 
 def read_config(text: bytes, file: str, name: str) -> BundleConfig:
     """A config by the ending of its file; raises ModelError, which calls it ``name``, where it cannot be read."""
-    parse = parse_json if PurePosixPath(file).suffix == ".json" else parse_document
+    parse = parse_json_document if PurePosixPath(file).suffix == ".json" else parse_document
     return BundleConfig(parse(text, name), name)
