@@ -218,6 +218,10 @@ class Network(Protocol):
     def graph(self) -> Graph | None:
         """What it is made of, where torch does not see it run."""
 
+    @property
+    def leaves_torch(self) -> bool:
+        """Whether any of it runs in another library."""
+
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(n, bands, rows, cols) float32 → logits (n, classes, rows, cols) float32, upsampled to the input's size."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.config.areas import AreaConfig, OnlyConfig
 from pipeline.config.cluster import AddressConfig, SlurmConfig, TlsConfig
@@ -10,7 +10,8 @@ from pipeline.config.execution import ExecutionConfig, OutputConfig, TileConfig,
 from pipeline.config.frozen import FrozenPlanConfig
 from pipeline.config.grids import GridConfig
 from pipeline.config.labels import LabelsConfig
-from pipeline.config.model import ClassConfig, InputConfig, ModelConfig, ModelOutputConfig
+from pipeline.config.model import ModelConfig
+from pipeline.config.model_sections import ClassConfig, InputConfig, ModelOutputConfig
 from pipeline.config.normalise import NormaliseConfig
 from pipeline.config.source import SourceConfig
 from pipeline.config.tissue import TissueConfig
@@ -67,3 +68,12 @@ class Config(ConfigSection):
     execution: ExecutionConfig = ExecutionConfig()
     training: TrainingConfig | None = Field(None, description="read by train alone")
     locked: FrozenPlanConfig | None = Field(None, description="a plan that `plan --freeze` made: taken up as it is")
+
+    @model_validator(mode="after")
+    def _several_networks(self) -> Config:
+        if "variance" in self.output.layers and not self.model.members:
+            raise ValueError(
+                "output.layers has variance, which is how far several networks are apart, and model.path names one. "
+                "List the files of an ensemble in model.path, or leave variance out"
+            )
+        return self

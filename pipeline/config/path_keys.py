@@ -23,6 +23,8 @@ PATH_KEYS = (
     ("source", "only", "path"),
     ("source", "grid", "like"),
     ("model", "path"),
+    ("model", "path", "*"),
+    *(("model", "path", "*", *key) for key in (("path",), ("factory",), ("input", "transform"))),
     ("output", "path"),
     ("output", "exports", "*", "out"),
     ("model", "factory"),

@@ -92,6 +92,11 @@ class TrainingFiles:
 
 def require_own_weights(model: ModelConfig) -> None:
     """Raise ConfigError where weights would be written into a package or a repository."""
+    if model.members:
+        raise ConfigError(
+            f"model.path lists {len(model.members)} networks ({model.place}); train teaches one network and writes its "
+            f"weights there. Give one file that ends in .safetensors, and train the networks one after the other."
+        )
     if model.address is not None:
         raise ConfigError(
             f"model.path is {model.address}; train writes the weights there, and nothing is written into a package or "

@@ -377,6 +377,7 @@ def test_a_loss_that_is_no_number_ends_it_and_nothing_looks_whole(job: Job) -> N
     [
         ("training=null", ConfigError, "no section training"),
         ("model.kind=torchscript", ConfigError, "train makes networks of ours"),
+        ("model.output.map={a: [0], b: rest}", ConfigError, "labels of a training are of the network's own classes"),
         ("model.classes=null", ConfigError, "list the classes"),
         ("training.devices=3", ConfigError, "3 devices cannot share"),
         ("training.devices=2", ConfigError, "batch norms and on the CPU"),
