@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.config import ModelOutputConfig
+from pipeline.models.probabilities import Activation
 from pipeline.models.weights import ModelMeta
-from pipeline.planning.activation import Activation, by_channels
+from pipeline.planning.activation import by_channels
 
 NEUTRAL = {"scale": 1.0, "offset": 0.0, "mean": 0.0, "std": 1.0}
 """Numbers of ``model.input`` that change nothing."""
