@@ -16,9 +16,10 @@ import torch
 from pipeline.config import ModelConfig
 from pipeline.errors import BandsError, ModelError
 from pipeline.interfaces import InputConstraints
+from pipeline.models.descriptions.program_code import require_plain_program
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights import sha256
-from pipeline.models.weights.file_type import EXPORTED, wrong_file_error
+from pipeline.models.weights.file_type import EXPORTED, detect_file_type, wrong_file_error
 from pipeline.runtime.backends import backend_of
 
 EXPORT_ADVICE = (
@@ -33,9 +34,13 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     ------
     ModelError
         The file holds something else, its input is not one image of (batch, bands, rows, cols), or the bands do not
-        fit.
+        fit. Or reading it would execute code, and the config does not trust it.
     """
     assert model.path is not None
+    if detect_file_type(model.path) != EXPORTED:
+        raise wrong_file_error(model.path, EXPORTED, ValueError(), EXPORT_ADVICE)
+    if not _is_compiled(model.path):
+        require_plain_program(model.path, None, trusted=model.trust)
     program = _read(model.path)
     shape = _shape(program, model.path)
     accepts = _accepts(shape, program.range_constraints, model.path)

@@ -43,7 +43,7 @@ TREE_CODE = ("default_factory", "__enum__", "\\u")
 """What makes torch import a module by its name, or hides it."""
 
 
-def require_plain_program(path: Path, description: str, trusted: bool) -> None:
+def require_plain_program(path: Path, description: str | None, trusted: bool) -> None:
     """Raise ModelError where reading a program or running it would execute code, and the user trusts none.
 
     Parameters
@@ -51,7 +51,7 @@ def require_plain_program(path: Path, description: str, trusted: bool) -> None:
     path
         The archive.
     description
-        What names it, for messages.
+        What names it, for messages; None where the user does.
     trusted
         ``model.trust`` of the user's own config.
     """
@@ -62,8 +62,9 @@ def require_plain_program(path: Path, description: str, trusted: bool) -> None:
         return
     state = path.stat()
     if reason := _code(path, state.st_size, state.st_mtime_ns):
+        named = f"model.path {path}" if description is None else f"{path}, which {description} describes,"
         raise ModelError(
-            f"{path}, which {description} describes, is refused: {reason}, which would execute code of the file. "
+            f"{named} is refused: {reason}, which would execute code of the file. "
             f"Nothing of it was read. Export the network again (torch.export.save), or set model.trust: true if you "
             f"trust whoever made it."
         )

@@ -16,6 +16,7 @@ from torch.export import Dim
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
+from pipeline.models import load
 from pipeline.models.descriptions import read_description
 from pipeline.models.descriptions.program_code import require_plain_program
 from pipeline.models.descriptions.size_expression import is_size
@@ -113,6 +114,23 @@ def test_code_in_an_archive_is_refused_and_does_not_run(
     assert "set model.trust: true if you trust" in str(error.value)
     assert not Path("planted").exists()
     require_plain_program(path, "it", trusted=True)
+
+
+def test_an_archive_without_a_description_is_looked_through_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = described.archive(tmp_path / "net.pt2")
+    described.rewritten(path, lambda name, content: None if "/extra/" in name else content)
+    assert read_description(path) is None
+    model, cpu = ModelConfig(kind="exported", path=path), torch.device("cpu")
+    assert load(model, 3, cpu).module
+    described.rewritten(
+        path, lambda name, content: saved(((Planted(),), {})) if name.endswith("sample_inputs/model.pt") else content
+    )
+    with pytest.raises(ModelError, match=r"^model\.path .*net\.pt2 is refused: .* is a pickle of more than tensors"):
+        load(model, 3, cpu)
+    assert not Path("planted").exists()
 
 
 def test_what_the_planted_pickle_would_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
