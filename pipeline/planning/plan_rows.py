@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.config.families import ENGINE_FACTS, EngineFacts
+from pipeline.inspect.report.inputs import input_sentences
 from pipeline.planning.describe import describe
 from pipeline.planning.job import Job
 from pipeline.planning.option import option_sentences
@@ -51,6 +52,8 @@ def _network_rows(facts: dict[str, Any]) -> RowPairs:
     measured = f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}"
     yield "network", f"{measured}; {network['fold']}{'; compiled' if network['compile'] else ''}"
     yield from (("", text) for text in (network["address"], *network["revision"]) if text)
+    for number, sentence in enumerate(input_sentences(network.get("inputs", []))):
+        yield "inputs" if number == 0 else "", sentence
     for number, sentence in enumerate(network.get("description", [])):
         yield "description" if number == 0 else "", sentence
     yield from _area_rows(facts)
