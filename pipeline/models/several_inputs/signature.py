@@ -108,8 +108,8 @@ def several_inputs_error(place: object, names: Sequence[str]) -> ModelError:
     sources = ", ".join(f"{name}: {{path: FILE}}" for name in names)
     return ModelError(
         f"The network in {place} takes {len(names)} inputs ({', '.join(names)}), and one source is given. Name "
-        f"the source of each under model.inputs, all on one grid: {sources}; or export the network with "
-        f"one input."
+        f"the source of each under model.inputs, all on one grid: {sources} (init takes --input NAME=FILE); or export "
+        f"the network with one input."
     )
 
 
