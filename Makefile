@@ -6,6 +6,8 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # what tests start would compile its imports each time, for seconds
 unexport PYTHONDONTWRITEBYTECODE
 UV := .venv/bin/uv pip install --quiet --python $(PY) -c constraints.txt
+# once, for those who forbid Python to write what it compiles: a command would compile the package for two seconds
+COMPILE := $(PY) -m compileall -q -j 0 pipeline
 GROUPS :=
 # one more worker than cores: some tests wait for time-outs, servers and processes
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
@@ -60,18 +62,22 @@ docs: .venv/docs.stamp
 
 .venv/run.stamp: .venv/uv.stamp pyproject.toml constraints.txt
 	$(UV) -e .
+	$(COMPILE)
 	touch $@
 
 .venv/slide.stamp: .venv/uv.stamp pyproject.toml constraints.txt
 	$(UV) -e ".[slides,vector]"
+	$(COMPILE)
 	touch $@ .venv/run.stamp
 
 .venv/dev.stamp: .venv/uv.stamp pyproject.toml constraints.txt
 	$(UV) -e ".[dev,readers,dashboard]"
+	$(COMPILE)
 	touch $@ .venv/run.stamp .venv/slide.stamp
 
 .venv/clouds.stamp: .venv/uv.stamp pyproject.toml constraints.txt
 	$(UV) -e ".[clouds]"
+	$(COMPILE)
 	touch $@ .venv/run.stamp
 
 # apart from dev, since no test needs it and it takes 140 MB

@@ -18,14 +18,16 @@ def inspect(
     seed: Annotated[int, typer.Option("--seed", help="Of the places of the raster that are looked at.")] = 0,
 ) -> None:
     """Explain the network: costs, stride, radius, verdict, layers to blame, and what each halo would leave and cost."""
-    from pipeline.config.load import load_config
-    from pipeline.errors import ModelError
-    from pipeline.inspect.report.plot import draw_halo_profile
-    from pipeline.inspect.report.report import inspect_network
-    from pipeline.inspect.report.text import rows
-    from pipeline.planning.prepare import prepare_job
-    from pipeline.planning.reference_image import compare_reference_image
-    from pipeline.planning.subject import subject
+    from pipeline.runtime.collection import without_collection
+
+    with without_collection():
+        from pipeline.config.load import load_config
+        from pipeline.errors import ModelError
+        from pipeline.inspect.report.report import inspect_network
+        from pipeline.inspect.report.text import rows
+        from pipeline.planning.prepare import prepare_job
+        from pipeline.planning.reference_image import compare_reference_image
+        from pipeline.planning.subject import subject
 
     job = prepare_job(load_config(config, overrides or []), fresh=True)
     report = inspect_network(subject(job), seed)
@@ -35,6 +37,8 @@ def inspect(
         table.append(("test image", comparison.text))
         document["test_image"] = comparison.as_dict()
     if png is not None:
+        from pipeline.inspect.report.plot import draw_halo_profile
+
         table.append(
             (
                 "picture",

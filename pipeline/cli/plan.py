@@ -29,10 +29,13 @@ def plan(
     ] = False,
 ) -> None:
     """Print everything that `run` would decide, without running."""
-    from pipeline.config.load import load_config
-    from pipeline.planning.document import measure_plan, outlook_rows, plan_document
-    from pipeline.planning.freeze import freeze
-    from pipeline.planning.prepare import prepare_job
+    from pipeline.runtime.collection import without_collection
+
+    with without_collection():
+        from pipeline.config.load import load_config
+        from pipeline.planning.document import measure_plan, outlook_rows, plan_document
+        from pipeline.planning.freeze import freeze
+        from pipeline.planning.prepare import prepare_job
 
     job = prepare_job(load_config(config, overriding(overrides, out)))
     if estimate:

@@ -42,9 +42,12 @@ def preview(
     """Look at one window before the leap: image, what the network sees of it, mask and confidence, as PNG and HTML."""
     if at is not None and pixel is not None:
         raise ConfigError("--at and --pixel both name a window. Give one of them.")
-    from pipeline.config.load import load_config
-    from pipeline.preview.preview import PreviewRequest, make_preview
-    from pipeline.preview.sweep import parse_sweep
+    from pipeline.runtime.collection import without_collection
+
+    with without_collection():
+        from pipeline.config.load import load_config
+        from pipeline.preview.preview import PreviewRequest, make_preview
+        from pipeline.preview.sweep import parse_sweep
 
     given = overrides or []
     job_config = load_config(config, given)

@@ -57,11 +57,14 @@ def run(
     job_config = load_config(config, overriding(overrides, out, source))
     _require_frozen(job_config, locked, config)
     install_signal_handlers()
-    from pipeline.planning.frozen_plan import environment_differences
-    from pipeline.planning.warnings import job_warnings
-    from pipeline.running.execute import execute, prepare_job
-    from pipeline.runtime.progress import progress_as
-    from pipeline.runtime.trace import open_trace
+    from pipeline.runtime.collection import without_collection
+
+    with without_collection():
+        from pipeline.planning.frozen_plan import environment_differences
+        from pipeline.planning.warnings import job_warnings
+        from pipeline.running.execute import execute, prepare_job
+        from pipeline.runtime.progress import progress_as
+        from pipeline.runtime.trace import open_trace
 
     limit, printed = time_limit(job_config.execution.stop_after), progress_as(log_format, quiet)
     with limit, open_trace(profile) as trace, printed as progress:

@@ -19,12 +19,15 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a network; a training that was stopped goes on where it was."""
-    from pipeline.config.load import load_config
+    from pipeline.runtime.collection import without_collection
 
-    job_config = load_config(config, overrides or [])
-    install_signal_handlers()
-    from pipeline.runtime.progress import progress_as
-    from pipeline.train.train import train as learn
+    with without_collection():
+        from pipeline.config.load import load_config
+
+        job_config = load_config(config, overrides or [])
+        install_signal_handlers()
+        from pipeline.runtime.progress import progress_as
+        from pipeline.train.train import train as learn
 
     with time_limit(job_config.execution.stop_after), progress_as(log_format, quiet) as progress:
         training = learn(job_config, progress.say, fresh)

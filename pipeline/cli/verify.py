@@ -32,12 +32,15 @@ def verify(
 ) -> None:
     """Prove a store: every chunk is read, and seams are inferred again with wider halos; writes the certificate."""
     install_signal_handlers()
-    from pipeline.quality.verify import certificate
-    from pipeline.quality.verify.seam_examples import write_examples
-    from pipeline.quality.verify.verify import job_of
-    from pipeline.quality.verify.verify import verify as look
-    from pipeline.reports.page import is_wanted, write_page
-    from pipeline.runtime.progress import progress_as
+    from pipeline.runtime.collection import without_collection
+
+    with without_collection():
+        from pipeline.quality.verify import certificate
+        from pipeline.quality.verify.seam_examples import write_examples
+        from pipeline.quality.verify.verify import job_of
+        from pipeline.quality.verify.verify import verify as look
+        from pipeline.reports.page import is_wanted, write_page
+        from pipeline.runtime.progress import progress_as
 
     with progress_as(log_format, quiet) as progress:
         job = job_of(store, overrides or [], source, progress.say, quiet or log_format is not Format.TEXT)

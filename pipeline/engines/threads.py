@@ -1,24 +1,26 @@
-"""Dask workers as threads of this process: reading, inference and writing of neighbouring blocks overlap."""
+"""Threads of this process under Dask's own scheduler: reading, inference and writing of neighbouring blocks overlap."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
+from threading import Thread
 from typing import Any
 
-from pipeline.engines.dask.cluster_settings import LOOPBACK_ANY_PORT, dashboard
 from pipeline.engines.work_queue import WorkQueue
 from pipeline.interfaces import DEFAULT_OPTIONS, Engine, EngineOptions
 
 WINDOW = 2
-"""Blocks handed out, and tasks that the scheduler knows of, per worker thread: enough that none waits, and never the
-whole job."""
+"""Blocks handed out per thread: enough that none waits, and never the whole job."""
 
 
 @contextmanager
 def engine(workers: int, options: EngineOptions = DEFAULT_OPTIONS) -> Iterator[Engine]:
-    """A cluster inside this process, closed at the end.
+    """Threads that are there while blocks are.
+
+    A dashboard needs a cluster; without one nothing of a cluster is imported or started, which takes 0.5 CPU seconds.
 
     Parameters
     ----------
@@ -32,37 +34,34 @@ def engine(workers: int, options: EngineOptions = DEFAULT_OPTIONS) -> Iterator[E
     ConfigError
         A dashboard is asked for and its extra is not installed.
     """
-    dashboard_options = dashboard(options)
-    from distributed import Client
+    if options.dashboard is None:
+        yield partial(_run, workers)
+        return
+    from pipeline.engines.dask.cluster_of_threads import cluster_of_threads
 
-    with _cluster(workers, dashboard_options) as cluster, Client(cluster, set_as_default=False) as client:
-
-        def run(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-            with WorkQueue(work) as queue:
-                yield from queue.results(partial(client.submit, pure=False), items, WINDOW * workers)
-
+    with cluster_of_threads(workers, options, WINDOW) as run:
         yield run
 
 
-def _cluster(workers: int, dashboard_options: dict[str, Any]) -> AbstractContextManager[Any]:
-    """One worker beside the scheduler.
+def _run(workers: int, work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    with WorkQueue(work) as queue, _scheduled(queue, workers):
+        yield from queue.results(None, items, WINDOW * workers)
 
-    LocalCluster would draw pictures in the worker, and import what draws them, wherever their library is installed.
+
+@contextmanager
+def _scheduled(queue: WorkQueue, workers: int) -> Iterator[None]:
+    """Let Dask's local scheduler run one task per thread, each of which takes block after block.
+
+    A graph of all blocks would take memory for each of them.
     """
-    from distributed import Scheduler, SpecCluster, Worker
+    from dask.threaded import get
 
-    scheduler = {"protocol": "inproc://", "port": 0, **dashboard_options}
-    # a worker that shares our process would pause at 80 % of all of its memory
-    worker = {
-        "protocol": "inproc://",
-        "nthreads": workers,
-        "memory_limit": None,
-        **dashboard_options,
-        "dashboard_address": LOOPBACK_ANY_PORT,
-    }
-    cluster: AbstractContextManager[Any] = SpecCluster(
-        scheduler={"cls": Scheduler, "options": scheduler},
-        workers={0: {"cls": Worker, "options": worker}},
-        silence_logs=50,
-    )
-    return cluster
+    graph = {f"thread-{k}": (queue.run_all_items,) for k in range(workers)}
+    with ThreadPoolExecutor(workers) as pool:
+        scheduler = Thread(target=get, args=(graph, list(graph)), kwargs={"pool": pool}, daemon=True)
+        scheduler.start()
+        try:
+            yield
+        finally:
+            queue.close(workers)
+            scheduler.join()

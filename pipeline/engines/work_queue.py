@@ -57,19 +57,24 @@ class WorkQueue:
     ) -> None:
         """Items that nobody began are not begun any more, and who waits for one goes home."""
         del _queues[self.number]
+        self.close(len(self.tasks))
+
+    def close(self, tasks: int) -> None:
+        """End so many tasks once each has ended its item; items that nobody began are dropped."""
         with suppress(Empty):
             while True:
                 self.todo.get_nowait()
-        for _ in self.tasks:
+        for _ in range(tasks):
             self.todo.put(NO_MORE_ITEMS)
 
-    def results(self, submit: Callable[..., Any], items: Iterable[Any], window: int) -> Iterator[Any]:
+    def results(self, submit: Callable[..., Any] | None, items: Iterable[Any], window: int) -> Iterator[Any]:
         """Hand out items and yield what becomes of them, as it comes.
 
         Parameters
         ----------
         submit
-            Makes a task of a function and its argument; returns a future.
+            Makes a task of a function and its argument; returns a future. None where tasks were made beforehand,
+            by `run_all_items`.
         items
             Taken as results are.
         window
@@ -80,7 +85,8 @@ class WorkQueue:
             for item in islice(queue, window - in_flight):
                 self.todo.put(item)
                 in_flight += 1
-                self._submit_task(submit, window)
+                if submit is not None:
+                    self._submit_task(submit, window)
             if not in_flight:
                 return
             event = self.events.get()
@@ -92,7 +98,7 @@ class WorkQueue:
                 continue
             self.tasks.discard(event.task)
             event.task.result()  # a task that the scheduler could not run says so
-            if not self.todo.empty():
+            if submit is not None and not self.todo.empty():
                 self._submit_task(submit, window)
 
     def run_items(self) -> None:
@@ -102,6 +108,11 @@ class WorkQueue:
             while left >= 0 and (item := self.todo.get(timeout=left)) is not NO_MORE_ITEMS:
                 self.events.put(self._run_item(item))
                 left = end - time.monotonic()
+
+    def run_all_items(self) -> None:
+        """Item after item until `close`."""
+        while (item := self.todo.get()) is not NO_MORE_ITEMS:
+            self.events.put(self._run_item(item))
 
     def _run_item(self, item: Any) -> QueueEvent:
         try:

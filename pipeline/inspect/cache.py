@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import uuid
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from pipeline.inspect.locality.measure import measure_locality
 from pipeline.inspect.memory.limit import Room
+from pipeline.inspect.records import record_path, write_record
 from pipeline.interfaces import Locality, Network
 from pipeline.runtime.resources import cache_folder
 
@@ -30,8 +27,7 @@ def cached(
     if (locality := _read(path)) is not None:
         return locality
     locality = measure_locality(network, bands, trained, room)
-    with suppress(OSError):  # a home that is read-only or full costs seconds at the next run, not this run
-        _keep(path, json.dumps(asdict(locality)))
+    write_record(path, asdict(locality))
     return locality
 
 
@@ -43,8 +39,8 @@ def cached_only(
 
 
 def _path(network: Network, bands: int, folder: Path | None, trained: int | None) -> Path:
-    key = json.dumps([CACHE_VERSION, bands, trained, network.identity()], sort_keys=True, default=str)
-    return (folder or cache_folder() / "locality") / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+    key = [CACHE_VERSION, bands, trained, network.identity()]
+    return record_path(folder or cache_folder() / "locality", key)
 
 
 def _read(path: Path) -> Locality | None:
@@ -53,14 +49,3 @@ def _read(path: Path) -> Locality | None:
         return Locality.of(json.loads(path.read_text()))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _keep(path: Path, text: str) -> None:
-    """Write whole or not at all: other processes read at any time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
-    try:
-        partial.write_text(text)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,7 @@ import numpy.typing as npt
 import torch
 
 from pipeline.errors import ModelError
-from pipeline.models.bioimage.description import DescribedTensor, ModelDescription, Tolerance
-from pipeline.models.bioimage.process_image import process_image
-from pipeline.models.bioimage.steps import StepError
-from pipeline.models.bioimage.tensors import image_input, scores_output
-from pipeline.models.bioimage.weights import verified_file
+from pipeline.models.descriptions.description import ReferenceCase, ReferenceTensor, StepError, Tolerance
 from pipeline.models.loaded import Loaded
 from pipeline.models.output import pick
 from pipeline.models.weights.file_type import first_line
@@ -40,24 +35,20 @@ class ImageComparison:
         return {"passed": self.passed, "text": self.text, "largest_difference": self.largest_difference}
 
 
+NO_REFERENCE_IMAGE = ImageComparison(passed=None, text="none: the description has no test image for this output")
+
+
 def compare_images(
-    description: ModelDescription,
-    network: Loaded,
-    weights_format: str,
-    device: torch.device,
-    bytes_per_pixel: float,
-    room: int,
+    case: ReferenceCase, network: Loaded, device: torch.device, bytes_per_pixel: float, room: int
 ) -> ImageComparison:
     """Run the test image by its own statistics, whatever the config and the raster are.
 
     Parameters
     ----------
-    description
-        The model.
+    case
+        The image, and what is expected.
     network
         As it was loaded of these weights.
-    weights_format
-        Of the weights, such as ``onnx``.
     device
         On which the network is.
     bytes_per_pixel
@@ -68,58 +59,44 @@ def compare_images(
     Raises
     ------
     ModelError
-        A file of the test is missing, was changed, or holds something else.
+        A file of the test holds something else.
     """
-    image, key = image_input(description), network.key
-    scores, _ = scores_output(description, key)
-    if scores is None or image.test is None or scores.test is None:
-        return ImageComparison(passed=None, text="none: the description has no test image for this output")
-    given = _read(verified_file(description, image.test), image, room)
-    expected = _read(verified_file(description, scores.test), scores, room)
+    given, expected = _read(case.image, room), _read(case.expected, room)
     need = int(bytes_per_pixel * given.size / given.shape[1])
     if need > room:
         return ImageComparison(
             passed=None, text=f"not compared: it would take {human(need)}, and execution.memory allows {human(room)}"
         )
     try:
-        normalised = process_image(image, given).astype(np.float32)
+        normalised = case.image.process(given).astype(np.float32)
         with torch.inference_mode():
-            returned = pick(network.module(torch.from_numpy(normalised).to(device)), key)
-        actual = process_image(scores, returned.to("cpu", torch.float32).numpy())
+            returned = pick(network.module(torch.from_numpy(normalised).to(device)), network.key)
+        actual = case.expected.process(returned.to("cpu", torch.float32).numpy())
     except StepError as error:
         return ImageComparison(passed=None, text=f"not compared: {error}")
     except Exception as error:  # whatever its layers raise
         return ImageComparison(passed=False, text=f"MISMATCH: the network fails on it: {first_line(error)}")
-    return _compared(actual, expected.astype(np.float64), _tolerance(description, scores, weights_format))
+    return _compared(actual, expected.astype(np.float64), case.tolerance)
 
 
-def _read(path: Path, tensor: DescribedTensor, room: int) -> npt.NDArray[Any]:
+def _read(tensor: ReferenceTensor, room: int) -> npt.NDArray[Any]:
     """A file of numpy, of the axes of its tensor; nothing in it is executed."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.load(tensor.path, mmap_mode="r", allow_pickle=False)
         if array.size * BYTES_PER_NUMBER > room:
             raise ValueError(f"it takes {human(array.size * BYTES_PER_NUMBER)}, more than execution.memory allows")
         values = np.array(array)
     except (OSError, ValueError, EOFError) as error:
         raise ModelError(
-            f"The test image {path} cannot be read as a file of numpy: {first_line(error)}. Download the package again."
+            f"The test image {tensor.path} cannot be read as a file of numpy: {first_line(error)}. Download the "
+            f"package again."
         ) from error
-    if values.ndim != len(tensor.axes) or values.dtype.kind not in "fiub" or not values.size:
+    if values.ndim != len(tensor.letters) or values.dtype.kind not in "fiub" or not values.size:
         raise ModelError(
-            f"The test image {path} holds {values.dtype} of shape {values.shape}, and {tensor.name} has the axes "
-            f"{tensor.letters}. Download the package again."
+            f"The test image {tensor.path} holds {values.dtype} of shape {values.shape}, and {tensor.name} has the "
+            f"axes {tensor.letters}. Download the package again."
         )
     return values
-
-
-def _tolerance(description: ModelDescription, scores: DescribedTensor, weights_format: str) -> Tolerance:
-    """The first that holds for a tensor and a format; else 1e-3."""
-    fitting = (
-        one
-        for one in description.tolerances
-        if (not one.output or scores.name in one.output) and (not one.formats or weights_format in one.formats)
-    )
-    return next(fitting, Tolerance())
 
 
 def _compared(

@@ -10,10 +10,10 @@ import torch
 from pipeline.config import ModelConfig
 from pipeline.config.families import MODEL_KINDS
 from pipeline.errors import ModelError
-from pipeline.models import classifier, exported, native, onnx, python, smp, torchscript
+from pipeline.models import classifier, exported, native, onnx, python, smp, torchscript, transformers
 from pipeline.models.architectures import NETWORKS
-from pipeline.models.bioimage.weights import with_weights_file
 from pipeline.models.check_bands import check_bands
+from pipeline.models.descriptions import with_weights_file
 from pipeline.models.hub import model_on_this_machine
 from pipeline.models.loaded import Loaded
 from pipeline.models.several_inputs.check_input_bands import check_input_bands
@@ -28,6 +28,7 @@ KINDS: dict[str, Loader] = {
     "onnx": onnx.load,
     "python": python.load,
     "smp": smp.load,
+    "transformers": transformers.load,
     "classifier": classifier.load,
     **dict.fromkeys(NETWORKS, native.load),
 }

@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from pipeline.objects.columns import Columns, Int64s, combine, concatenate, pick_rows
 from pipeline.objects.labels import Connectivity
@@ -229,6 +227,10 @@ def _groups(seams: list[Seam], count: int, connectivity: Connectivity) -> tuple[
     if not count:
         return np.zeros(0, dtype=np.int64), 0
     first, second = np.concatenate([seam.matches(connectivity) for seam in seams], axis=1)
+    # here, since most jobs have no objects and it takes as long as the rest of this package
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(first), dtype=np.int8), (first, second)), shape=(count, count))
     number, groups = connected_components(graph, directed=False)
     return groups.astype(np.int64), int(number)

@@ -6,12 +6,13 @@ Decided when its store is made, after both were seen to say the same.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 
 from pipeline.errors import ModelError
 from pipeline.geometry.span import round_up
+from pipeline.inspect.records import recorded
 from pipeline.interfaces import Locality, Network
 from pipeline.models.bn_folding import Folded, fold
 from pipeline.models.loaded import Loaded
@@ -21,6 +22,8 @@ from pipeline.runtime.device import fixed_numerics
 
 NOISE_SIDE = 128
 """Side of the images that are tried, px."""
+FOLDING_VERSION = 1
+"""Raised when folding or its comparison changes, so that networks are compared again."""
 TIE_TOLERANCE = 2e-6
 """Of the largest logit. Two logits that are off by so much change places only within what counts as a tie."""
 FOLD_ROUNDING_TOLERANCE = 1e-4
@@ -75,12 +78,27 @@ def choose_folding(
     obstacle = (
         None
         if stored or allowed_error is None or not folded.done
-        else _fold_difference(network, folded.network, locality, device, allowed_error)
+        else _kept_difference(network, folded.network, locality, device, allowed_error)
     )
     return (
         folded
         if obstacle is None
         else Folded(network=network, done=False, description=f"batch norm is not folded: {obstacle}")
+    )
+
+
+def _kept_difference(
+    network: Loaded, other: Network, locality: Locality, device: torch.device, allowed_error: float
+) -> str | None:
+    """What `_fold_difference` says of the same network, releases of torch and kind of processor."""
+    computing = [torch.__version__, str(device), torch.backends.cpu.get_cpu_capability(), resources.cores()]
+    key = [FOLDING_VERSION, network.identity(), *computing, allowed_error, locality.bands, locality.minimum]
+    return recorded(
+        "folding",
+        key,
+        lambda: _fold_difference(network, other, locality, device, allowed_error),
+        lambda reason: {"obstacle": reason},
+        lambda values: cast("str | None", values["obstacle"]),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,6 +16,7 @@ from pipeline.inspect.batch_independence import images_are_independent
 from pipeline.inspect.halo.on_raster import NetworkOnRaster
 from pipeline.inspect.halo.tolerance import halo_for_tolerance
 from pipeline.inspect.memory import activation_memory
+from pipeline.inspect.memory.kept_memory import kept_activation_memory
 from pipeline.inspect.memory.limit import Room
 from pipeline.interfaces import Locality, Network, Source
 from pipeline.planning import edges, halo, memory, workers
@@ -54,6 +56,8 @@ class PlanInputs:
     """Whether the store is there already."""
     precision: str
     compiles: bool
+    folded: bool = False
+    """Whether batch norm is folded into the network."""
     mark: str = ""
     """Of the network as it was loaded."""
     same_source: bool = False
@@ -114,16 +118,34 @@ def make_plan(inputs: PlanInputs, classes: int) -> tuple[Plan, activation_memory
         if stored_plan.peak > budget:
             raise PlanError(over_budget(stored_plan))
         return stored_plan, None
-    cost = activation_memory.measure_activation_memory(
-        inputs.network,
-        inputs.normalisation.channels,
-        inputs.multiple,
-        inputs.device,
-        AUTOCAST_DTYPES[inputs.precision],
-        minimum=inputs.locality.minimum,
-        room=Room(budget),
-    )
+    cost = _activation_memory(inputs, Room(budget))
     return search_plan(_plan_request(inputs, _costs(inputs, cost, classes), budget, worker_layout)), cost
+
+
+def _activation_memory(inputs: PlanInputs, room: Room) -> activation_memory.ActivationMemory:
+    """Kept under the network and all else that decides it."""
+    return kept_activation_memory(
+        partial(
+            activation_memory.measure_activation_memory,
+            inputs.network,
+            inputs.normalisation.channels,
+            inputs.multiple,
+            inputs.device,
+            AUTOCAST_DTYPES[inputs.precision],
+            minimum=inputs.locality.minimum,
+            room=room,
+        ),
+        [
+            inputs.network.identity(),
+            inputs.folded,
+            inputs.normalisation.channels,
+            inputs.multiple,
+            str(inputs.device),
+            inputs.precision,
+            [inputs.network.accepts.maximum, inputs.network.accepts.minimum, inputs.locality.minimum],
+        ],
+        room,
+    )
 
 
 def _plan_request(

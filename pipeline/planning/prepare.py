@@ -233,6 +233,7 @@ def _plan_inputs(opened: _Opened, network: Loaded, locality: Locality) -> tuple[
             execution.compile, folded.network, locality, device, recipe.get("compile")
         ),
         same_source=opened.same_source,
+        folded=folded.done,
         mark=opened.network.mark,
     )
     return inputs, folded

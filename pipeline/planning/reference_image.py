@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
-from pipeline.inspect.reference_image import ImageComparison, compare_images
-from pipeline.models.bioimage.read import read_description
-from pipeline.models.bioimage.weights import choose_kind, choose_weights
+from pipeline.inspect.reference_image import NO_REFERENCE_IMAGE, ImageComparison, compare_images
+from pipeline.models.descriptions import read_description
 from pipeline.planning.job import Job
 from pipeline.runtime import resources
 from pipeline.runtime.device import fixed_numerics, run_on_device_thread
@@ -29,13 +28,13 @@ def compare_reference_image(job: Job) -> ImageComparison | None:
     description = None if model.path is None else read_description(model.path)
     if description is None:
         return None
-    weights = choose_weights(choose_kind(model, description), description)
     network = cast("Loaded", job.loaded)
+    case = description.reference_case(model, network.key)
+    if case is None:
+        return NO_REFERENCE_IMAGE
 
     def compared() -> ImageComparison:
         with fixed_numerics("float32", resources.cores(), device):
-            return compare_images(
-                description, network, weights.format, device, job.plan.costs.activations, job.plan.budget
-            )
+            return compare_images(case, network, device, job.plan.costs.activations, job.plan.budget)
 
     return run_on_device_thread(compared)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import maximum_filter1d
 
 from pipeline.geometry.window import Window
 from pipeline.objects.mask import Codes, Mask, MaskBlocks
@@ -120,6 +119,8 @@ def closing(inside: Flags, valid: Flags, radius: int) -> Flags:
 
 def _dilated(flags: Flags, radius: int) -> Flags:
     """Whether any pixel in a square window around each pixel is set."""
+    from scipy.ndimage import maximum_filter1d
+
     result: npt.NDArray[np.uint8] = flags.view(np.uint8)
     for axis in (0, 1):
         result = maximum_filter1d(result, 2 * radius + 1, axis=axis, mode="constant", cval=0)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from scipy.ndimage import binary_erosion
 
 from pipeline.geometry.packed_mask import PackedMask
 
@@ -38,6 +37,8 @@ def draw_area(mask: npt.NDArray[np.bool_], image: _Colours | None) -> _Colours:
     array
         (rows, cols, 3), of the size of the mask.
     """
+    from scipy.ndimage import binary_erosion
+
     height, width = mask.shape
     if image is None:
         colours = np.full((height, width, 3), UNKNOWN_GREY, np.uint8)

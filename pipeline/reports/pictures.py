@@ -215,7 +215,7 @@ def _enlarged(image: Image.Image) -> Image.Image:
 
 def _encoded(image: Image.Image, form: str, max_bytes: int = MAX_PICTURE_BYTES) -> PagePicture:
     buffer = io.BytesIO()
-    options: dict[str, Any] = {"quality": 82} if form == "JPEG" else {"optimize": True}
+    options: dict[str, Any] = {"quality": 82} if form == "JPEG" else {}
     if "transparency" in image.info:
         options["transparency"] = image.info["transparency"]
     image.save(buffer, format=form, **options)

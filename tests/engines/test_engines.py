@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from pipeline.engines import KINDS, OUT_OF_PROCESS
+from pipeline.engines.dask.cluster_of_threads import cluster_of_threads
 from pipeline.errors import ConfigError
 from pipeline.interfaces import EngineOptions
 
@@ -109,8 +110,17 @@ def test_nothing_listens_beyond_this_machine() -> None:
     assert set(listening) <= {"127.0.0.1", "::1"}
 
 
-def test_the_scheduler_knows_of_a_few_tasks_however_many_blocks_there_are() -> None:
+def test_a_run_that_is_left_early_leaves_no_threads() -> None:
     with KINDS["threads"](2) as run:
+        results = run(abs, range(100))
+        next(results)
+        before = threading.active_count()
+        results.close()
+        assert threading.active_count() == before - 3  # two that work, and one for Dask's scheduler
+
+
+def test_the_scheduler_knows_of_a_few_tasks_however_many_blocks_there_are() -> None:
+    with cluster_of_threads(2, EngineOptions(), window=2) as run:
         known = []
         for done, _ in enumerate(run(abs, range(20_000))):
             if not done % 100:
@@ -144,14 +154,15 @@ def test_every_block_is_worked_on_by_the_same_object(kind: str) -> None:
 STARTED = """
 import sys
 from pipeline.engines import KINDS
+from pipeline.engines.dask.cluster_of_threads import cluster_of_threads
 with KINDS["threads"](1) as run:
     list(run(abs, [1]))
-print(sorted(name for name in ("bokeh", "torch", "zarr", "rasterio") if name in sys.modules))
+print(sorted(name for name in ("bokeh", "distributed", "torch", "zarr", "rasterio") if name in sys.modules))
 """
 
 
 @pytest.mark.slow
-def test_what_draws_the_dashboard_is_not_imported_where_none_is_asked_for() -> None:
+def test_neither_a_cluster_nor_what_draws_its_dashboard_is_imported_where_none_is_asked_for() -> None:
     assert (
         subprocess.run([sys.executable, "-c", STARTED], capture_output=True, text=True, check=True).stdout.strip()
         == "[]"

@@ -13,7 +13,8 @@ from torch import nn
 from pipeline.config.load import load_config
 from pipeline.errors import ConfigError
 from pipeline.inspect.report import plot
-from pipeline.inspect.report.report import flops_per_pixel, inspect_network
+from pipeline.inspect.report.arithmetic import flops_per_pixel
+from pipeline.inspect.report.report import inspect_network
 from pipeline.inspect.report.text import advice, rows, table
 from pipeline.models.architectures import NETWORKS
 from pipeline.models.architectures.classifiers import lenet
@@ -31,9 +32,9 @@ def findings(folder: Path, net: nn.Module | None = None, **sections: dict):
 
 def test_flops_are_those_of_the_convolutions_and_pixels_those_of_the_input() -> None:
     """8 filters of 3·9 products, then 4 of 8·9, two operations each; a quarter of it at stride 2."""
-    network = Loaded(module=networks.Twice().eval(), identity_fields={})
+    network = Loaded(module=networks.Twice().eval(), identity_fields={"sha256": "two layers"})
     assert flops_per_pixel(network, 3, 1, torch.device("cpu")) == 2 * (8 * 27 + 4 * 72)
-    dense = Loaded(module=NETWORKS["fcn"](bands=3, classes=4, width=8).eval(), identity_fields={})
+    dense = Loaded(module=NETWORKS["fcn"](bands=3, classes=4, width=8).eval(), identity_fields={"sha256": "dense"})
     assert flops_per_pixel(dense, 3, 1, torch.device("cpu")) == 2 * (27 * 8 + 72 * 16 + 144 * 32 + 288 * 32 + 32 * 4)
 
 
@@ -146,3 +147,20 @@ def test_a_classifier_says_how_far_its_map_is_from_the_slid_one(tmp_path: Path) 
     }
     found = findings(tmp_path, model={**model, "input": {"mean": 500, "std": 200, "size": 32}})
     assert "to rounding, since nothing in it pads" in found.notes[0]
+
+
+def test_what_was_measured_of_a_network_and_raster_is_not_measured_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = findings(tmp_path, networks.Twice())
+    for name in (
+        "report.arithmetic._counted",
+        "report.report._measured_profile",
+        "cache.measure_locality",
+        "memory.activation_memory._measured",
+    ):
+        monkeypatch.setattr(f"pipeline.inspect.{name}", None)
+    again = inspect_network(subject(prepare_job(load_config(tmp_path / "job.yaml"))))
+    assert again.as_dict() == first.as_dict()
+    with pytest.raises(TypeError):
+        inspect_network(subject(prepare_job(load_config(tmp_path / "job.yaml"))), seed=1)

@@ -12,20 +12,22 @@ import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
-from pipeline.inspect.reference_image import ImageComparison, compare_images
+from pipeline.inspect.reference_image import NO_REFERENCE_IMAGE, ImageComparison, compare_images
 from pipeline.models import load
-from pipeline.models.bioimage.read import read_description
+from pipeline.models.descriptions import read_description
 from tests import runs
-from tests.models.bioimage import packages
-from tests.models.bioimage.packages import package
+from tests.models.descriptions.bioimage import packages
+from tests.models.descriptions.bioimage.packages import package
 
 CPU = torch.device("cpu")
 
 
 def compared(folder: Path, kind: str = "torchscript", room: int = 2**30) -> ImageComparison:
-    description = read_description(folder)
+    description, model = read_description(folder), ModelConfig(path=folder, kind=kind)
     assert description is not None
-    return compare_images(description, load(ModelConfig(path=folder, kind=kind), 3, CPU), kind, CPU, 100.0, room)
+    network = load(model, 3, CPU)
+    case = description.reference_case(model, network.key)
+    return NO_REFERENCE_IMAGE if case is None else compare_images(case, network, CPU, 100.0, room)
 
 
 def off_by(difference: float, share: float = 1.0) -> np.ndarray:

@@ -21,8 +21,8 @@ from pipeline.running.execute import execute
 from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import open_layer
 from tests import scenes
-from tests.models.bioimage import packages
-from tests.models.bioimage.packages import SAMPLE_STEPS, package, zipped
+from tests.models.descriptions.bioimage import packages
+from tests.models.descriptions.bioimage.packages import SAMPLE_STEPS, package, zipped
 
 UNIT = {"id": "scale_linear", "kwargs": {"gain": 0.001}}
 GIVEN = {
@@ -132,14 +132,14 @@ def test_numbers_of_a_data_set_are_those_of_the_raster_without_a_word_of_samples
             {},
             "of the output scores, cellpose_flow_dynamics .* Give model",
         ),
-        ({"before": [SAMPLE_STEPS["0.5"][0], GIVEN]}, {}, "after zero_mean_unit_variance"),
+        ({"before": [SAMPLE_STEPS["0.5"][0], GIVEN]}, {}, "after a mean and deviation of the image"),
         (
             {"before": [{"id": "scale_range"}, UNIT | {"kwargs": {"offset": -9.0}}]},
             {},
             "make a section model.input that",
         ),
         ({}, {"kind": "exported"}, "model.kind is exported, for which .* has no weights; it has torchscript, onnx"),
-        ({"weights": ("pytorch_state_dict",)}, {}, r"built by code, net\.py:make\. No code of a package is executed"),
+        ({"weights": ("pytorch_state_dict",)}, {}, r"built by code: net\.py:make\. Nothing that a description brings"),
         ({"weights": ()}, {}, "weights: Dictionary should have at least 1 item"),
     ],
 )
@@ -160,7 +160,7 @@ def test_a_step_that_is_not_done_is_left_to_a_config_that_says_what_to_do(tmp_pa
 
 def test_weights_without_a_network_take_a_factory_and_the_arguments_of_the_description(tmp_path: Path) -> None:
     folder = package(tmp_path / "a", weights=("pytorch_state_dict",))
-    code = "from tests.models.bioimage.packages import network\ndef make(channels): return network(channels)\n"
+    code = f"from {packages.__name__} import network\ndef make(channels): return network(channels)\n"
     (tmp_path / "net.py").write_text(code)
     made = job(tmp_path, folder, factory=f"{tmp_path}/net.py:make")
     assert (made.config.model.kind, made.config.model.args) == ("python", {"channels": 1})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,17 @@ CPU = torch.device("cpu")
 LOCAL = Locality(verdict="local", stride=4, radius=None, bands=3, classes=4, minimum=8)
 
 
+NUMBERS = count()
+"""So that no network is taken for one before it."""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_compared_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHOLECLOTH_CACHE", str(tmp_path / "cache"))
+
+
 def of(network: nn.Module) -> Loaded:
-    return Loaded(module=network.eval(), identity_fields={})
+    return Loaded(module=network.eval(), identity_fields={"sha256": str(next(NUMBERS))})
 
 
 def test_a_network_that_says_the_same_is_folded() -> None:

@@ -154,6 +154,7 @@ def test_nothing_is_measured_for_a_frozen_plan(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(planner.activation_memory, "measure_activation_memory", measures)
     monkeypatch.setattr(prepare, "cached", measures)
     monkeypatch.setattr(folding, "_fold_difference", measures)
+    monkeypatch.setenv("WHOLECLOTH_CACHE", str(tmp_path / "cache"))
     go(prepare_job(load_config(file)))
     with pytest.raises(AssertionError, match="measured anew"):
         prepare_job(load_config(path, [f"output.path={tmp_path / 'own.zarr'}"]))

@@ -438,6 +438,7 @@ def test_nothing_that_is_measured_before_the_run_changes_how_it_rounds(
         return measure(*args, **more)
 
     monkeypatch.setattr(planner.activation_memory, "measure_activation_memory", noted)
+    monkeypatch.setenv("WHOLECLOTH_CACHE", str(tmp_path / "cache"))
     prepare_job(load_config(scenes.config(tmp_path)))
     assert seen == [False]
     assert torch._C._get_graph_executor_optimize()

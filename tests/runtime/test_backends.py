@@ -37,7 +37,7 @@ OUTSIDE = {
     "config/execution.py": "a description, of a room that imports no other",
     "config/frozen.py": "a description, of a room that imports no other",
     "models/exported.py": "a program's tensors are compared with the device, whatever kind either is",
-    "models/bioimage/format_0_5.py": "types of axes, not of devices",
+    "models/descriptions/bioimage/format_0_5.py": "types of axes, not of devices",
     "models/onnx.py": "a message tells what to install for onnxruntime",
 }
 """Files beside the table that may, each with its reason."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -38,6 +38,17 @@ class NetworkOnRaster:
     """Longest window that the memory allows, px."""
     area: RequestedArea | None = None
     """What is asked for, or None for everything."""
+
+    def identity(self) -> dict[str, Any]:
+        """All that decides what is measured of it."""
+        return {
+            "network": self.network.identity(),
+            "source": self.source.identity(),
+            "normalisation": self.normalisation.as_dict(),
+            "device": str(self.device),
+            "sizes": [self.multiple, self.side, self.cut],
+            "area": None if self.area is None else self.area.digest,
+        }
 
     @property
     def reach(self) -> int:

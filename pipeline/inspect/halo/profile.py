@@ -12,8 +12,9 @@ The radius is a bound; trained networks feel much less (Luo et al. 2016).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,17 @@ class HaloProfile:
     """Places that were looked at."""
     valid: float
     """Share of valid pixels in them."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, from which `of` makes it again; infinities as JSON of Python has them."""
+        lists = {name: getattr(self, name).tolist() for name in ("largest", "typical", "flipped")}
+        return {**lists, "std": self.std, "windows": self.windows, "valid": self.valid}
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> HaloProfile:
+        """The profile of plain values; raises KeyError or TypeError where one is missing or another's."""
+        arrays = {name: np.asarray(values[name], dtype=np.float64) for name in ("largest", "typical", "flipped")}
+        return cls(**arrays, std=float(values["std"]), windows=int(values["windows"]), valid=float(values["valid"]))
 
     def error(self, halo: int) -> float:
         """Largest error that a halo of so many px leaves; NaN where the profile does not reach as far."""

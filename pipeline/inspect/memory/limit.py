@@ -69,6 +69,10 @@ class Room:
         need = self._need(network, x) + buffers
         return not self._stopped and need <= self._left(need)
 
+    def has(self, size: int) -> bool:
+        """Whether so many bytes are left."""
+        return size <= self._left(size)
+
     def _need(self, network: Network, x: torch.Tensor) -> int:
         """Resident bytes that an image is expected to take."""
         if backend_of(x.device).copies:

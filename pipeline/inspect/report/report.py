@@ -6,16 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.errors import SourceError
-from pipeline.geometry.span import round_up
 from pipeline.inspect.halo.on_raster import NetworkOnRaster
 from pipeline.inspect.halo.on_raster import profile as measure
 from pipeline.inspect.halo.profile import Floats, HaloProfile
-from pipeline.inspect.locality.probe import Prober
-from pipeline.inspect.operations import onnx
+from pipeline.inspect.records import recorded
+from pipeline.inspect.report.arithmetic import flops_per_pixel
 from pipeline.inspect.report.halo_costs import HaloCost, cost_of_halos
 from pipeline.inspect.report.inputs import input_facts
 from pipeline.interfaces import Locality, Network
@@ -24,7 +21,8 @@ from pipeline.runtime import resources
 from pipeline.runtime.device import fixed_numerics
 
 PROFILE_WINDOWS = 3
-_SIDE = 256
+PROFILE_VERSION = 1
+"""Raised when it is measured in another way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,30 +120,22 @@ def inspect_network(subject: Subject, seed: int = 0) -> NetworkReport:
 
 
 def _profile(subject: Subject, seed: int) -> HaloProfile | None:
+    """Kept under the network, the raster and all else that decides it."""
     on_raster = subject.on_raster
     if on_raster.cut < on_raster.multiple:
         return None
-    measured = measure(on_raster, PROFILE_WINDOWS, seed)
+    key = [PROFILE_VERSION, PROFILE_WINDOWS, seed, subject.precision, on_raster.identity()]
+    return recorded("halo_profile", key, lambda: _measured_profile(subject, seed), HaloProfile.as_dict, HaloProfile.of)
+
+
+def _measured_profile(subject: Subject, seed: int) -> HaloProfile:
+    measured = measure(subject.on_raster, PROFILE_WINDOWS, seed)
     if measured is None:
         raise SourceError(
             f"No valid pixel was found in {subject.raster} to look at the network on. Give another raster, "
             f"or source.nodata."
         )
     return measured[0]
-
-
-def flops_per_pixel(network: Network, bands: int, multiple: int, device: torch.device, largest: int = _SIDE) -> float:
-    """Floating-point operations per pixel of an input of at most ``largest`` px, as torch counts them.
-
-    Products of matrices and convolutions.
-    """
-    accepts, length = network.accepts, min(_SIDE, largest)
-    side = max(round_up(min(length, accepts.maximum or length), multiple), accepts.minimum)
-    if network.graph is not None:
-        return onnx.flops(network.graph, Prober(network=network, bands=bands, device=device), side) / side**2
-    with FlopCounterMode(display=False) as counted:
-        network(torch.zeros((1, bands, side, side), device=device))
-    return float(counted.get_total_flops()) / side**2
 
 
 def _json_values(values: Floats) -> list[float | None]:

@@ -9,7 +9,7 @@ from pipeline.config.hub_address import HUB_SCHEME
 from pipeline.config.package_files import PACKAGE_SCHEME, package_file
 from pipeline.errors import ModelError
 from pipeline.models import KINDS
-from pipeline.models.bioimage.read import read_description
+from pipeline.models.descriptions import read_description
 from pipeline.models.hub import fetch_address
 from pipeline.models.weights import read_model_meta
 from pipeline.models.weights.file_type import (
@@ -22,7 +22,7 @@ from pipeline.models.weights.file_type import (
     folder_error,
     wrong_file_error,
 )
-from pipeline.planning.first_config import bioimage, deepness, wsinfer
+from pipeline.planning.first_config import described, onnx_file, wsinfer
 from pipeline.planning.first_config.facts import ModelFacts
 from pipeline.planning.first_config.state_dict import facts_from_state_dict
 
@@ -53,7 +53,7 @@ def read_model_file(path: Path, factory: str | None = None) -> ModelFacts:
     Parameters
     ----------
     path
-        File with the weights or the whole network, or a description of bioimage.io.
+        File with the weights or the whole network, or a model description.
     factory
         What builds the network, where the file holds weights alone.
 
@@ -65,7 +65,7 @@ def read_model_file(path: Path, factory: str | None = None) -> ModelFacts:
     """
     description = read_description(path)
     if description is not None:
-        return bioimage.facts(description, factory)
+        return described.facts(description, factory)
     if path.is_dir():
         raise folder_error(path, "MODEL")
     if not path.is_file():
@@ -131,5 +131,5 @@ FACT_READERS: dict[str, Callable[[Path], ModelFacts]] = {
     EXPORTED: _exported,
     SAFETENSORS: _safetensors,
     SAVED: _state,
-    ONNX: deepness.facts,
+    ONNX: onnx_file.facts,
 }

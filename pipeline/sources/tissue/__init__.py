@@ -7,7 +7,6 @@ import io
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from pipeline.config.tissue import TissueConfig, parse_measure
 from pipeline.errors import SourceError
@@ -80,6 +79,8 @@ def _document(lattice: Lattice, tissue: Tissue, settings: TissueConfig, white: f
 
 def _image(lattice: Lattice, white: float) -> bytes:
     """The raster as a small JPEG."""
+    from PIL import Image
+
     shares = np.clip(np.moveaxis(lattice.data, 0, -1) / white, 0, 1)
     image, buffer = Image.fromarray((255 * shares).astype(np.uint8)), io.BytesIO()
     image.thumbnail((IMAGE_SIDE, IMAGE_SIDE), Image.Resampling.BOX)

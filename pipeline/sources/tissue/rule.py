@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from pipeline.sources.lattice import LatticeValues
 
@@ -125,6 +124,8 @@ def _any_ink(hue: _Floats, saturation: _Floats, brightness: _Floats) -> _Bools:
 
 def _with_fringe(ink: _Bools, hue: _Floats, stained: _Bools) -> _Bools:
     """Ink with what is next to it and of an ink's hue."""
+    from scipy import ndimage
+
     coloured = np.any([_between_hues(hue, one.hues) for one in PEN_INKS if one.hues != (0, 360)], axis=0)
     return np.asarray(ndimage.binary_dilation(ink, iterations=FRINGE, mask=coloured & stained) | ink)
 
@@ -154,5 +155,7 @@ def _filled(mask: _Bools, min_cells: float, fillable: _Bools) -> _Bools:
 
 def _components(mask: _Bools) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     """(rows, cols) numbers of 4-connected pieces from 1, and their sizes in cells, of number 0 as well."""
+    from scipy import ndimage
+
     labels, _ = ndimage.label(mask)
     return labels, np.bincount(labels.ravel())

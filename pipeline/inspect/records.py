@@ -1,0 +1,68 @@
+"""Records of what was measured: read where the same was measured before, written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipeline.runtime.resources import cache_folder
+
+Measurement = TypeVar("Measurement")
+
+
+def recorded(
+    name: str,
+    key: Any,
+    measure: Callable[[], Measurement],
+    as_values: Callable[[Measurement], Any],
+    from_values: Callable[[Any], Measurement],
+) -> Measurement:
+    """What was measured before under the same key, else what is measured now.
+
+    Parameters
+    ----------
+    name
+        Of the measurement, a folder in that of the caches.
+    key
+        All that decides it, in values that JSON takes; others stand for themselves as text.
+    measure
+        Measures.
+    as_values
+        Plain values of a measurement.
+    from_values
+        The measurement of plain values; raises KeyError, TypeError or ValueError where they are another version's.
+    """
+    path = record_path(cache_folder() / name, key)
+    try:
+        return from_values(json.loads(path.read_text()))
+    except (OSError, ValueError, KeyError, TypeError):
+        measured = measure()
+    write_record(path, as_values(measured))
+    return measured
+
+
+def record_path(folder: Path, key: Any) -> Path:
+    """The file of a key."""
+    text = json.dumps(key, sort_keys=True, default=str)
+    return folder / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+
+
+def write_record(path: Path, values: Any) -> None:
+    """Write whole or not at all, since other processes read at any time.
+
+    A home that is read-only or full costs seconds at the next command, not this one.
+    """
+    partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_text(json.dumps(values))
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
