@@ -24,6 +24,7 @@ from pipeline.models.loaded import Loaded
 from pipeline.models.several_inputs.model_signature import read_signature
 from pipeline.models.several_inputs.split_input import SplitInput, by_name, split_bands
 from pipeline.models.torch_compile import why_not_compilable
+from pipeline.planning.described import with_description
 from tests import networks, pairs
 
 CPU = torch.device("cpu")
@@ -125,6 +126,18 @@ def onnx_pair(path: Path, image: list[Any], other: list[Any]) -> dict[str, Any]:
     graph = helper.make_graph([*nodes, add], "pair", values, [output])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
     return {"kind": "onnx", "path": path}
+
+
+def test_metadata_of_deepness_state_no_numbers_and_no_bands_of_several_inputs(tmp_path: Path) -> None:
+    model = onnx_pair(tmp_path / "a.onnx", ["n", 3, "h", "w"], ["n", 1, "h", "w"])
+    file = onnx.load(tmp_path / "a.onnx")
+    helper.set_model_props(file, {"model_type": '"Segmentor"', "tile_size": "256", "standardization_mean": "[1, 2, 3]"})
+    onnx.save(file, tmp_path / "a.onnx")
+    sources = {"image": {"path": "a.tif"}, "other": {"path": "b.tif"}}
+    described = with_description(ModelConfig(**model, inputs=sources))
+    assert described.input is not None
+    assert described.input.model_fields_set == {"size"}
+    assert opened(model, ("image", 3), ("other", 1)).bands == 4
 
 
 def test_sizes_are_those_that_all_inputs_take(tmp_path: Path) -> None:
