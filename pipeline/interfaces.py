@@ -219,6 +219,10 @@ class Network(Protocol):
         """What it is made of, where torch does not see it run."""
 
     @property
+    def leaves_torch(self) -> bool:
+        """Whether any of it runs in another library."""
+
+    @property
     def inputs(self) -> tuple[InputBands, ...]:
         """Inputs to which the bands go, in their order; empty of a network of one."""
 

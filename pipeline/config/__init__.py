@@ -19,7 +19,8 @@ from pipeline.config.inputs import (
     source_of_first_input,
 )
 from pipeline.config.labels import LabelsConfig
-from pipeline.config.model import ClassConfig, InputConfig, ModelConfig, ModelOutputConfig
+from pipeline.config.model import ModelConfig
+from pipeline.config.model_sections import ClassConfig, InputConfig, ModelOutputConfig
 from pipeline.config.normalise import NormaliseConfig
 from pipeline.config.source import SourceConfig
 from pipeline.config.tissue import TissueConfig
@@ -101,4 +102,22 @@ class Config(ConfigSection):
     def _one_area(self) -> Self:
         for reason in area_contradictions(self.source, self.model.inputs):
             raise ValueError(reason)
+        return self
+
+    @model_validator(mode="after")
+    def _one_network_of_several_inputs(self) -> Self:
+        if self.model.inputs and self.model.members:
+            raise ValueError(
+                "model.inputs names inputs of one network, and model.path lists several networks. Name one file in "
+                "model.path, or leave model.inputs out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _several_networks(self) -> Config:
+        if "variance" in self.output.layers and not self.model.members:
+            raise ValueError(
+                "output.layers has variance, which is how far several networks are apart, and model.path names one. "
+                "List the files of an ensemble in model.path, or leave variance out"
+            )
         return self

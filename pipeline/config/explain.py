@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from pipeline.config import Config
+from pipeline.config import Config, ModelConfig
+from pipeline.config.members import MemberConfig
 
 OTHER_TOOLS_KEYS = {
     "patch_size": "tile.size",
@@ -109,6 +110,8 @@ def inner_section(model: Any, part: int | str) -> Any:
     """The class of the section that a key of another holds; None where it holds none."""
     if isinstance(part, int) or model is None:
         return model
+    if model is ModelConfig and part == "path":  # a list of sections may stand there
+        return MemberConfig
     field = _fields(model).get(part)
     return _model_of(field.annotation) if field else None
 

@@ -29,6 +29,8 @@ SOURCE_SECTIONS = (("source",), ("model", "inputs", "{}"))
 PATH_KEYS = (
     *((*section, *key) for section in SOURCE_SECTIONS for key in PATHS_OF_SOURCE),
     ("model", "path"),
+    ("model", "path", "*"),
+    *(("model", "path", "*", *key) for key in (("path",), ("factory",), ("input", "transform"))),
     ("output", "path"),
     ("output", "exports", "*", "out"),
     ("model", "factory"),

@@ -14,6 +14,7 @@ from pipeline.models import classifier, exported, native, onnx, python, smp, tor
 from pipeline.models.architectures import NETWORKS
 from pipeline.models.check_bands import check_bands
 from pipeline.models.descriptions import with_weights_file
+from pipeline.models.ensemble import load_ensemble
 from pipeline.models.hub import model_on_this_machine
 from pipeline.models.loaded import Loaded
 from pipeline.models.several_inputs.check_input_bands import check_input_bands
@@ -46,7 +47,7 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     Parameters
     ----------
     model
-        With its kind resolved, and the bands of each input where there are several.
+        With its kind resolved, or its members; and the bands of each input where there are several.
     bands
         Bands that are read, of all inputs.
 
@@ -58,6 +59,8 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     Unfinished
         It is of a model repository, and neither in the cache nor to be had now.
     """
+    if model.members:
+        return load_ensemble(model, bands, device, load)
     model = model_on_this_machine(model)
     if model.path is None and model.kind not in FACTORIES:
         raise ModelError(f"model.path is missing: kind {model.kind} needs the file that holds the network.")

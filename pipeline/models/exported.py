@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -40,7 +40,7 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
         names, or the bands do not fit.
     """
     assert model.path is not None
-    program = read_program(model.path)
+    program = read_program_file(model.path)
     inputs = program_inputs(program)
     accepts = (_accepts_several if model.input_bands else _accepts_one)(program, inputs, model, bands)
     if any(tensor.device.type != device.type for tensor in program.state_dict.values()) or backend_of(device).copies:
@@ -56,11 +56,17 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     )
 
 
-def read_program(path: Path) -> Any:
+def read_program(file: BinaryIO) -> Any:
+    """The program named ``model`` of an archive, which torch also executes parts of; raises whatever torch raises."""
+    with _quiet():
+        return torch.export.load(file)
+
+
+def read_program_file(path: Path) -> Any:
     """The program of a file, where it was saved. Raises ModelError where the file holds something else."""
     try:
-        with _quiet(), path.open("rb") as file:  # given a path, torch insists on the ending .pt2
-            return torch.export.load(file)
+        with path.open("rb") as file:  # given a path, torch insists on the ending .pt2
+            return read_program(file)
     except Exception as error:  # the reader raises zip, pickle, key and runtime errors alike
         if _is_compiled(path):
             raise ModelError(

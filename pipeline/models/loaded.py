@@ -84,6 +84,11 @@ class Loaded:
         return {**self.identity_fields, **({} if "output" in self.identity_fields else {"key": self.key})}
 
     @property
+    def leaves_torch(self) -> bool:
+        """Whether it runs in another library."""
+        return self.graph is not None
+
+    @property
     def mark(self) -> str:
         """Digest of what every process and machine sees alike of it.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import colorsys
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -13,13 +12,15 @@ from pipeline.config import ClassConfig, Config, ModelConfig, ModelOutputConfig
 from pipeline.config.stains import NUMBERS_OF
 from pipeline.errors import ConfigError
 from pipeline.inference.decode import ClassDecoding
-from pipeline.inference.normalise import Adjustment, Normalisation
+from pipeline.inference.normalise import Normalisation
 from pipeline.inference.recipe import Recipe
 from pipeline.models import KINDS
+from pipeline.models.descriptions import require_described_bands
 from pipeline.models.input_transform import Transform, transform
+from pipeline.models.probabilities import Activation
 from pipeline.models.weights import ModelMeta, read_model_meta
 from pipeline.models.weights.file_type import check_file
-from pipeline.planning.activation import Activation, by_channels
+from pipeline.planning.activation import by_channels, require_logits
 from pipeline.planning.band_numbers import (
     NEUTRAL_NUMBERS,
     NORMALISATION_FIELDS,
@@ -28,24 +29,13 @@ from pipeline.planning.band_numbers import (
 )
 from pipeline.planning.channels import resolve_values
 from pipeline.planning.described import with_description
+from pipeline.planning.members import is_combined, resolve_members
+from pipeline.planning.resolved_model import ResolvedModel
 from pipeline.planning.types import TilePlan
 from pipeline.store.spec import UNUSED_NODATA, ClassRow
 
 UNUSED_THRESHOLD = 0.5
 """Stands in the fingerprint of a store without classes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvedModel:
-    """A model config with nothing left open."""
-
-    model: ModelConfig
-    normalisation: Normalisation
-    classes: list[ClassConfig] | None
-
-    def with_stretch(self, stretch: Adjustment) -> ResolvedModel:
-        """The same with numbers of its raster."""
-        return replace(self, normalisation=replace(self.normalisation, stretch=stretch))
 
 
 def resolve_model(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> ResolvedModel:
@@ -54,11 +44,21 @@ def resolve_model(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> Resol
     Raises
     ------
     ConfigError, ModelError
-        No kind is known, or a list has another length than the bands.
+        No kind is known, or a list has another length than the bands; or networks of a list do not go together.
+    BandsError
+        The description states another number of bands.
     """
     model = with_description(model)
+    if is_combined(model):
+        return resolve_members(model, lambda one: _resolve_one(one, bands, dtype))
+    return _resolve_one(model, bands, dtype)
+
+
+def _resolve_one(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> ResolvedModel:
     if model.path is not None and not model.described:
         check_file(model.path)
+    if model.described and (model.input is None or model.input.transform is None):
+        require_described_bands(model, bands)  # before lists of its numbers are found to be too long
     meta = read_model_meta(model.path) if model.path is not None and model.path.suffix == ".safetensors" else None
     kind = model.kind or (meta.kind if meta else None)
     if kind is None:
@@ -94,7 +94,8 @@ def recipe(
         The classes do not fit the channels, two share a code, or nodata is also a code.
     """
     rows = rows_of_job(resolved, config, channels)
-    class_decoding, nodata = _numbers(activation), UNUSED_NODATA
+    require_logits(resolved.model.output.temperature, activation)
+    class_decoding, nodata = _numbers(activation, resolved.model.output.temperature), UNUSED_NODATA
     if rows:
         class_decoding = decoding(resolved.model.output, rows, channels, activation)
         nodata = _nodata(config.output.nodata, class_decoding.codes)
@@ -117,6 +118,7 @@ def recipe(
         fold=fold,
         compile=compiles,
         values=resolve_values(config, channels, resolved.classes),
+        has_variance="variance" in config.output.layers,
     )
     if rows and job_recipe.values.channels and job_recipe.averages_probabilities:
         raise ConfigError(
@@ -132,9 +134,9 @@ def rows_of_job(resolved: ResolvedModel, config: Config, channels: int) -> tuple
     return class_rows(resolved.classes, channels, resolved.model.output) if "mask" in config.output.layers else ()
 
 
-def _numbers(activation: Activation) -> ClassDecoding:
+def _numbers(activation: Activation, temperature: float) -> ClassDecoding:
     """Of channels that mean no class: they have no code, and no threshold is ever asked for."""
-    return ClassDecoding(activation=activation, threshold=UNUSED_THRESHOLD, codes=())
+    return ClassDecoding(activation=activation, threshold=UNUSED_THRESHOLD, codes=(), temperature=temperature)
 
 
 def input_normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int, dtype: np.dtype[Any]) -> Normalisation:
@@ -269,13 +271,20 @@ def decoding(
     cuts, codes = thresholds(output, channels), [row.code for row in rows]
     threshold = cuts if len(cuts) > 1 else cuts[0]
     if not output.multilabel or channels == 1:
-        return ClassDecoding(activation=activation, threshold=threshold, codes=tuple(codes))
+        return ClassDecoding(
+            activation=activation, threshold=threshold, codes=tuple(codes), temperature=output.temperature
+        )
     background = next(row.code for row in rows if row.role == "background")
     if len(codes) > channels:
         codes = [code for code in codes if code != background] + [background]
     order = tuple(codes.index(row.code) for row in rows)
     return ClassDecoding(
-        activation=activation, threshold=threshold, codes=tuple(codes), background=codes.index(background), order=order
+        activation=activation,
+        threshold=threshold,
+        codes=tuple(codes),
+        background=codes.index(background),
+        order=order,
+        temperature=output.temperature,
     )
 
 

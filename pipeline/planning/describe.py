@@ -7,8 +7,10 @@ from typing import Any
 
 from pipeline.inference.normalise import Adjustment
 from pipeline.inspect.report.inputs import input_facts
+from pipeline.models.ensemble import Ensemble
 from pipeline.planning.aoi_cost import AoiCost, cost_of_aoi
 from pipeline.planning.job import Job
+from pipeline.planning.member_text import described_members
 from pipeline.planning.normalise_text import normalise_sentence
 from pipeline.planning.option import option_sentences, plan_values
 from pipeline.planning.options import OPTIONS
@@ -52,9 +54,15 @@ def describe(job: Job) -> dict[str, Any]:
             **({"description": list(job.config.model.described)} if job.config.model.described else {}),
             "address": job.config.model.address,
             "revision": list(job.revision),
+            **({} if (members := described_members(job)) is None else {"members": members}),
         },
         "halo": {"px": tiles.halo, "exact": tiles.exact, "why": tiles.why},
-        "tile": {"size": tiles.size, "core": tiles.core, **plan_values(OPTIONS, job.resolved, tile=True)},
+        "tile": {
+            "size": tiles.size,
+            "core": tiles.core,
+            **plan_values(OPTIONS, job.resolved, tile=True),
+            **({"averaged": "probabilities"} if isinstance(job.network, Ensemble) else {}),
+        },
         "blocks": {
             "size": tiles.block,
             "count": job.blocks,

@@ -83,14 +83,21 @@ def completed(meta: Mapping[str, Any]) -> Fingerprint:
 def differing(then: Mapping[str, Any], now: Fingerprint) -> list[str]:
     """Keys of what is wanted now that were otherwise; what could not be known then is no difference."""
     then = without_own_sources({**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(then))})
-    replaced = {old for old, new in INSTEAD.items() if new in then and new in now}
     return [
         key
         for key, value in now.items()
         if not same(key, then.get(key), value)
-        and key not in replaced
+        and not ((instead := _known_instead(key)) in then and instead in now)
         and (key in then or of_one_source(key) not in OPTIONAL_REMOTE_KEYS)
     ]
+
+
+def _known_instead(key: str) -> str | None:
+    """The key that is known in the place of one, as in `INSTEAD`; of a network of an ensemble that of the same."""
+    member = re.match(r"model\.members\.\d+\.", key)
+    prefix = member[0] if member else "model."
+    instead = INSTEAD.get(f"model.{key.removeprefix(prefix)}")
+    return None if instead is None else f"{prefix}{instead.removeprefix('model.')}"
 
 
 def is_move(key: str) -> bool:

@@ -162,6 +162,11 @@ def _training_config(config: Config) -> TrainingConfig:
         raise ConfigError(
             "model.classes is missing; list the classes that the labels hold: [{name: water, color: '#2b83ba'}, …]."
         )
+    if config.model.output.map is not None:
+        raise ConfigError(
+            "model.output.map adds up classes of a network that is there, and labels of a training are of the "
+            "network's own classes. Leave map out of the training, and give it to the config that runs the weights."
+        )
     if config.model.input is not None and config.model.input.normalise is not None:
         raise ConfigError(
             "model.input.normalise takes numbers of one raster, and a training has many windows of several: each scene "

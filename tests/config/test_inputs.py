@@ -94,5 +94,12 @@ def test_a_transform_of_one_image_is_refused_beside_inputs() -> None:
         config_of(document)
 
 
+def test_inputs_are_of_one_network() -> None:
+    document = job()
+    document["model"]["path"] = ["a.onnx", "b.onnx"]
+    with pytest.raises(ConfigError, match=r"names inputs of one network, and model\.path lists several"):
+        config_of(document)
+
+
 def test_the_schema_asks_for_no_source() -> None:
     assert schema()["required"] == ["model", "output"]

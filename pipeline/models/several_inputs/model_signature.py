@@ -31,7 +31,7 @@ def read_signature(model: ModelConfig) -> Signature | None:
     if model.kind == "torchscript":
         return signature_of(torchscript.read_module(model.path, torch.device("cpu")))
     if model.kind == "exported":
-        return Signature(required=tuple(one.name for one in program_inputs(exported.read_program(model.path))))
+        return Signature(required=tuple(one.name for one in program_inputs(exported.read_program_file(model.path))))
     if model.kind == "onnx":
         return Signature(required=tuple(value.name for value in read_onnx(model.path).inputs))
     return None

@@ -18,6 +18,8 @@ from pipeline.sources.band_tags import BandTags
 
 def model_file_contradictions(model: ModelConfig, source: Source, tags: BandTags) -> Iterator[str]:
     """A paragraph each; nothing where the file states nothing, or cannot be read, which its loading tells."""
+    for member in model.members:
+        yield from model_file_contradictions(member.model, source, tags)
     if model.path is None:
         return
     try:
