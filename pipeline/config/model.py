@@ -18,6 +18,7 @@ from pydantic import (
 
 from pipeline.config.families import MODEL_KINDS, OneOf
 from pipeline.config.hub_address import HUB_SCHEME
+from pipeline.config.inputs import OF_ONE_INPUT, InputBands, NetworkInputConfig
 from pipeline.config.members import MemberConfig, PathOrList, listed_members, merged_sections
 from pipeline.config.model_sections import ClassConfig, InputConfig, ModelOutputConfig
 from pipeline.config.network_file import located_file
@@ -57,6 +58,9 @@ class ModelConfig(ConfigSection):
         None, description="names of what the network returns, for the layer values"
     )
     input: InputConfig | None = None
+    inputs: dict[str, NetworkInputConfig] = Field(
+        {}, description="of a network of several inputs: the source of each, by the name of the input"
+    )
     output: ModelOutputConfig = ModelOutputConfig()
 
     _address: str | None = PrivateAttr(None)
@@ -65,6 +69,8 @@ class ModelConfig(ConfigSection):
     """The networks of a list at ``path``, which is None then; empty where one is named."""
     _described: tuple[str, ...] = PrivateAttr(())
     """What was taken from a description at ``path``, a sentence each; empty before anything was."""
+    _input_bands: tuple[InputBands, ...] = PrivateAttr(())
+    """Inputs of the network in the order of the bands, once their sources are open; empty of a network of one."""
 
     @property
     def described(self) -> tuple[str, ...]:
@@ -75,6 +81,17 @@ class ModelConfig(ConfigSection):
         """The same with values of its description, which ``sentences`` tell."""
         model = self.model_copy(update=values)
         model._described = sentences
+        return model
+
+    @property
+    def input_bands(self) -> tuple[InputBands, ...]:
+        """Inputs of the network in the order of the bands, once their sources are open; empty of a network of one."""
+        return self._input_bands
+
+    def with_input_bands(self, inputs: tuple[InputBands, ...]) -> Self:
+        """The same network with the bands of each of its inputs."""
+        model = self.model_copy()
+        model._input_bands = inputs
         return model
 
     @model_validator(mode="wrap")
@@ -135,6 +152,16 @@ class ModelConfig(ConfigSection):
         if self._members:
             return [member.as_given() for member in self._members]
         return path if self._address is None else self._address
+
+    @model_validator(mode="after")
+    def _numbers_of_each_input(self) -> Self:
+        keys = [key for key in OF_ONE_INPUT if self.inputs and getattr(self.input, key, None) is not None]
+        if keys:
+            raise ValueError(
+                f"input.{keys[0]} is of networks of one input, and inputs names several; give scale, offset, mean and "
+                f"std in the section input of each, and let the network do the rest"
+            )
+        return self
 
     @field_validator("channels")
     @classmethod

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import torch
 
+from pipeline.config import InputBands
 from pipeline.geometry.margin import Margin
 from pipeline.interfaces import Graph, InputConstraints
 from pipeline.models import answer, unpadded
@@ -38,6 +39,8 @@ class Loaded:
     """Of an unpadded network."""
     bands: int = 0
     """Of its input."""
+    inputs: tuple[InputBands, ...] = ()
+    """Inputs to which these bands go, in their order; empty of a network of one."""
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(n, bands, rows, cols) float32 → logits (n, classes, rows, cols) float32 at the input's size.

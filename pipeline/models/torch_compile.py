@@ -16,6 +16,7 @@ import torch
 
 from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
+from pipeline.models.several_inputs.split_input import network_within
 from pipeline.runtime.backends import backend_of
 from pipeline.runtime.resources import cache_folder
 
@@ -50,7 +51,7 @@ def why_not_compilable(network: Loaded, device: torch.device) -> str | None:
         return next((reason for one in network.networks if (reason := why_not_compilable(one, device))), None)
     if network.graph is not None:
         return "an ONNX file runs in onnxruntime, which torch cannot compile"
-    if isinstance(network.module, torch.jit.ScriptModule):
+    if isinstance(network_within(network.module), torch.jit.ScriptModule):
         return (
             "TorchScript runs in an interpreter of its own, which torch.compile cannot look into; run "
             "the network from its code or an exported program"

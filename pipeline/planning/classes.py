@@ -21,6 +21,12 @@ from pipeline.models.probabilities import Activation
 from pipeline.models.weights import ModelMeta, read_model_meta
 from pipeline.models.weights.file_type import check_file
 from pipeline.planning.activation import by_channels, require_logits
+from pipeline.planning.band_numbers import (
+    NEUTRAL_NUMBERS,
+    NORMALISATION_FIELDS,
+    normalisation_of_inputs,
+    numbers_per_band,
+)
 from pipeline.planning.channels import resolve_values
 from pipeline.planning.described import with_description
 from pipeline.planning.members import is_combined, resolve_members
@@ -30,7 +36,6 @@ from pipeline.store.spec import UNUSED_NODATA, ClassRow
 
 UNUSED_THRESHOLD = 0.5
 """Stands in the fingerprint of a store without classes."""
-NORMALISATION_FIELDS = ("scale", "offset", "mean", "std")
 
 
 def resolve_model(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> ResolvedModel:
@@ -142,6 +147,8 @@ def input_normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int, 
 
     Raises ConfigError where a list has another length than the bands.
     """
+    if model.input_bands:
+        return normalisation_of_inputs(model)
     values = dict(meta.input) if meta else {}
     normalise = None if model.input is None else model.input.normalise
     if normalise is not None and normalise.method not in NUMBERS_OF:
@@ -152,9 +159,14 @@ def input_normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int, 
         values |= {
             name: getattr(model.input, name) for name in NORMALISATION_FIELDS if name in model.input.model_fields_set
         }
-    defaults = {"scale": 1.0, "offset": 0.0, "mean": 0.0, "std": 1.0}
+    count_text = (
+        f"{count} bands are read"
+        if count == bands
+        else f"model.input.transform makes {count} channels of the {bands} bands that are read"
+    )
     scale, offset, mean, std = (
-        _per_band(name, values.get(name, defaults[name]), count, bands) for name in NORMALISATION_FIELDS
+        numbers_per_band(f"model.input.{name}", values.get(name, NEUTRAL_NUMBERS[name]), count, count_text)
+        for name in NORMALISATION_FIELDS
     )
     return Normalisation(scale=scale, offset=offset, mean=mean, std=std, transform=changed)
 
@@ -173,26 +185,6 @@ def _transform(model: ModelConfig, trained: str | None, bands: int, dtype: np.dt
         f"changed, and the config names no transform. Give "
         f"model.input.transform: the path of that {trained}, or null to do without."
     )
-
-
-def _per_band(name: str, value: float | list[float], bands: int, read: int) -> tuple[float, ...]:
-    if isinstance(value, int | float):
-        value = [float(value)] * bands
-    if len(value) != bands:
-        band_count_text = (
-            f"{bands} bands are read"
-            if bands == read
-            else f"model.input.transform makes {bands} channels of the {read} bands that are read"
-        )
-        raise ConfigError(
-            f"model.input.{name} has {len(value)} values, but {band_count_text}. Give one number, one value "
-            f"per band, or choose the bands with source.bands."
-        )
-    if name == "std" and 0 in value:
-        raise ConfigError(
-            "model.input.std contains 0, by which nothing can be divided. Give the standard deviation of each band."
-        )
-    return tuple(float(v) for v in value)
 
 
 def _classes(model: ModelConfig, meta: ModelMeta | None) -> list[ClassConfig] | None:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.inference.normalise import Adjustment
+from pipeline.inspect.report.inputs import input_facts
 from pipeline.models.ensemble import Ensemble
 from pipeline.planning.aoi_cost import AoiCost, cost_of_aoi
 from pipeline.planning.job import Job
@@ -44,6 +45,7 @@ def describe(job: Job) -> dict[str, Any]:
             "verdict": job.locality.verdict,
             "stride": job.locality.stride,
             "radius": _radius(job),
+            **({"inputs": input_facts(job.network, job.locality)} if job.network.inputs else {}),
             "blame": list(job.locality.blame),
             "notes": list(job.network.notes),
             "fold": job.fold,
@@ -79,7 +81,9 @@ def describe(job: Job) -> dict[str, Any]:
             "file_block": list(job.source.block),
             "held": job.plan.sharing.cached_bytes,
             "swaths": job.plan.sharing.swaths,
-            "warped": job.config.source.grid is not None,
+            "warped": any(
+                section.grid is not None for section in (job.config.source, *job.config.model.inputs.values())
+            ),
         },
         "memory": {"budget": job.plan.budget, "projected": job.plan.peak, "buffers": job.plan.buffers},
         "device_memory": _on_device(job),

@@ -21,13 +21,14 @@ from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
 from pipeline.planning import activation, classes, edges, finite, workers
 from pipeline.planning.described import described_config
+from pipeline.planning.input_sources import open_sources
 from pipeline.planning.locate_network import locate_network_of_store
 from pipeline.planning.members import require_as_loaded, settle_members
 from pipeline.planning.normalisation import stored_numbers, with_stretch
 from pipeline.planning.resolved_model import ResolvedModel
 from pipeline.planning.types import TilePlan
 from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
-from pipeline.sources import open_source, with_notes
+from pipeline.sources import with_notes
 from pipeline.sources.only import open_areas
 from pipeline.store.spec import ClassRow
 
@@ -81,7 +82,8 @@ class LoadedNetwork:
             Classes, thresholds or normalisation do not fit the network or the raster.
         """
         config = described_config(config)
-        resolved = classes.resolve_model(config.model, self.source.bands, self.source.dtype)
+        model = config.model.with_input_bands(self.config.model.input_bands)
+        resolved = classes.resolve_model(model, self.source.bands, self.source.dtype)
         resolved = with_stretch(resolved, config.source, self.source, self.areas, stored_numbers(config))
         require_as_loaded(resolved, self.network)
         # before the activation: a wrong list is the likelier mistake
@@ -121,7 +123,7 @@ def load_network(config: Config) -> LoadedNetwork:
 @no_jit_reoptimisation()
 def _load_network(config: Config) -> LoadedNetwork:
     config = described_config(locate_network_of_store(config).config)
-    source = open_source(config.source, config.execution.read_timeout)
+    config, source = open_sources(config)
     areas = open_areas(config.source, source)
     resolved = classes.resolve_model(config.model, source.bands, source.dtype)
     device = select_device(config.execution.device)
@@ -179,7 +181,7 @@ def network_on_source(model: ModelConfig, source: Source, normalisation: Normali
                 f"network takes {error.expected}. "
                 f"Let it return {error.expected}, or name another network."
             ) from error
-        raise BandsError(with_notes(str(error), source), error.expected) from error
+        raise BandsError(with_notes(str(error), source), error.expected, error.input_name) from error
 
 
 def _one_tile(config: Config, loaded: LoadedNetwork) -> TilePlan:

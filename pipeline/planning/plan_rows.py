@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.config.families import ENGINE_FACTS, EngineFacts
+from pipeline.inspect.report.inputs import input_sentences
 from pipeline.planning.describe import describe
 from pipeline.planning.job import Job
 from pipeline.planning.member_text import member_sentences
@@ -53,6 +54,8 @@ def _network_rows(facts: dict[str, Any]) -> RowPairs:
     yield "network", f"{measured}; {network['fold']}{'; compiled' if network['compile'] else ''}"
     yield from (("", text) for text in (network["address"], *network["revision"]) if text)
     yield from (("", text) for text in member_sentences(network.get("members", ())))
+    for number, sentence in enumerate(input_sentences(network.get("inputs", []))):
+        yield "inputs" if number == 0 else "", sentence
     for number, sentence in enumerate(network.get("description", [])):
         yield "description" if number == 0 else "", sentence
     yield from _area_rows(facts)

@@ -46,6 +46,7 @@ from pipeline.planning import (
 )
 from pipeline.planning.described import described_config
 from pipeline.planning.fingerprint import Fingerprint
+from pipeline.planning.input_sources import open_sources
 from pipeline.planning.job import Job
 from pipeline.planning.load_network import network_on_source
 from pipeline.planning.locate_network import LocatedNetwork, locate_network
@@ -58,7 +59,6 @@ from pipeline.planning.resolved_model import ResolvedModel
 from pipeline.planning.types import Plan
 from pipeline.postprocess.cleaning import resolve_cleaning
 from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
-from pipeline.sources import open_source
 from pipeline.sources.only import open_areas
 from pipeline.sources.only.area import SourceAreas
 from pipeline.sources.wrappers.shared_reads import share_reads
@@ -172,7 +172,7 @@ def _open(
     config = described_config(located.config)
     stored = frozen_plan.plan_to_reuse(config, existing)
     stored_fingerprint = stored["fingerprint"] if stored else None
-    source = open_source(config.source, config.execution.read_timeout, stored_fingerprint)
+    config, source = open_sources(config, stored_fingerprint)
     areas = open_areas(config.source, source, stored.get("tissue") if stored else None)
     resolved = classes.resolve_model(config.model, source.bands, source.dtype)
     resolved = (

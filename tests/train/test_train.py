@@ -376,6 +376,7 @@ def test_a_loss_that_is_no_number_ends_it_and_nothing_looks_whole(job: Job) -> N
     ("change", "error", "words"),
     [
         ("training=null", ConfigError, "no section training"),
+        ("model.inputs={before: {path: a.tif}}", ConfigError, "train makes networks that take one image"),
         ("model.kind=torchscript", ConfigError, "train makes networks of ours"),
         ("model.output.map={a: [0], b: rest}", ConfigError, "labels of a training are of the network's own classes"),
         ("model.classes=null", ConfigError, "list the classes"),

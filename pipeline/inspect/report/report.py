@@ -14,6 +14,7 @@ from pipeline.inspect.halo.profile import Floats, HaloProfile
 from pipeline.inspect.records import recorded
 from pipeline.inspect.report.arithmetic import flops_per_pixel
 from pipeline.inspect.report.halo_costs import HaloCost, cost_of_halos
+from pipeline.inspect.report.inputs import input_facts
 from pipeline.interfaces import Locality, Network
 from pipeline.models.architectures.convolutional import Convolutional, difference_from_sliding
 from pipeline.models.ensemble import Ensemble, EnsembleMember, members_of
@@ -47,6 +48,8 @@ class NetworkReport:
     """What is peculiar to its kind."""
     weights: tuple[str, ...]
     """What was unwrapped and left out of its file."""
+    inputs: list[dict[str, Any]]
+    """Of a network of several inputs, as `input_facts` gives them."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -61,6 +64,7 @@ class NetworkReport:
             "halos": [asdict(halo) for halo in self.halos],
             "notes": list(self.notes),
             "weights": list(self.weights),
+            "inputs": self.inputs,
         }
         costs = {
             "parameters": self.parameters,
@@ -109,6 +113,7 @@ def inspect_network(subject: Subject, seed: int = 0) -> NetworkReport:
             halos=cost_of_halos(profile, on_raster.locality, on_raster.multiple, on_raster.room),
             notes=(*_member_notes(network), *(note for one in members_of(network) for note in _notes(one))),
             weights=network.notes,
+            inputs=input_facts(network, on_raster.locality),
         )
 
 

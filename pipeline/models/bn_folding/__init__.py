@@ -13,6 +13,7 @@ import torch
 from pipeline.models.bn_folding import eager, exported, scripted
 from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
+from pipeline.models.several_inputs.split_input import SplitInput, network_within
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,10 @@ def fold(network: Loaded) -> Folded:
             network=network, done=False, description="batch norm is left to onnxruntime, which folds it by itself"
         )
     with torch.no_grad():
-        module, description = _fold_function(network.module)(network.module)
+        inner = network_within(network.module)
+        module, description = _fold_function(inner)(inner)
+    if module is not None and isinstance(network.module, SplitInput):
+        module = network.module.with_network(module)
     result = network if module is None else replace(network, module=module)
     return Folded(
         network=result,
