@@ -4,6 +4,11 @@ from __future__ import annotations
 
 NETWORK_AXES = "bcyx"
 """Axes that networks have here: batch, bands, rows, cols."""
+SEVERAL_INPUTS = (
+    "and a description is read of one image. Give the file of its weights itself as model.path, and a source for each "
+    "input in model.inputs."
+)
+"""What to do about a description of a network of several inputs."""
 
 
 def axes_fault(letters: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.errors import ModelError
-from pipeline.models.descriptions.axes import NETWORK_AXES, axes_fault
+from pipeline.models.descriptions.axes import NETWORK_AXES, SEVERAL_INPUTS, axes_fault
 from pipeline.models.descriptions.mlm.description import MlmDescription
 from pipeline.models.descriptions.mlm.parts import InputPart, OutputPart
 
@@ -24,8 +24,8 @@ def image_of(description: MlmDescription) -> InputPart:
     inputs, name = description.properties.input, description.name
     if len(inputs) != 1:
         raise ModelError(
-            f"{name} describes a network of {len(inputs)} inputs ({', '.join(part.name for part in inputs)}), and one "
-            f"image is given. Take a network of one input."
+            f"{name} describes a network of {len(inputs)} inputs ({', '.join(part.name for part in inputs)}), "
+            f"{SEVERAL_INPUTS}"
         )
     image = inputs[0]
     if image.input.letters != NETWORK_AXES:
