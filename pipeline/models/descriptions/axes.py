@@ -4,7 +4,7 @@ from __future__ import annotations
 
 NETWORK_AXES = "bcyx"
 """Axes that networks have here: batch, bands, rows, cols."""
-SEVERAL_INPUTS = (
+SEVERAL_INPUTS_ADVICE = (
     "and a description is read of one image. Give the file of its weights itself as model.path, and a source for each "
     "input in model.inputs."
 )

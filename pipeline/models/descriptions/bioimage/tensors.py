@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.errors import ModelError
-from pipeline.models.descriptions.axes import NETWORK_AXES, SEVERAL_INPUTS, axes_fault
+from pipeline.models.descriptions.axes import NETWORK_AXES, SEVERAL_INPUTS_ADVICE, axes_fault
 from pipeline.models.descriptions.bioimage.description import DescribedTensor, ModelDescription
 
 
@@ -12,7 +12,7 @@ def image_input(description: ModelDescription) -> DescribedTensor:
     name, required = description.package.name, [tensor for tensor in description.inputs if not tensor.optional]
     if len(required) != 1:
         inputs = ", ".join(tensor.name for tensor in required) or "none that must be there"
-        raise ModelError(f"{name} describes a network of {len(required)} inputs ({inputs}), {SEVERAL_INPUTS}")
+        raise ModelError(f"{name} describes a network of {len(required)} inputs ({inputs}), {SEVERAL_INPUTS_ADVICE}")
     image = required[0]
     if image.letters != NETWORK_AXES:
         raise ModelError(f"{name}: the input {image.name} has the axes {image.letters}, {axes_fault(image.letters)}")

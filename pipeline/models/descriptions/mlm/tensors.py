@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.errors import ModelError
-from pipeline.models.descriptions.axes import NETWORK_AXES, SEVERAL_INPUTS, axes_fault
+from pipeline.models.descriptions.axes import NETWORK_AXES, SEVERAL_INPUTS_ADVICE, axes_fault
 from pipeline.models.descriptions.mlm.description import MlmDescription
 from pipeline.models.descriptions.mlm.parts import InputPart, OutputPart
 
@@ -25,7 +25,7 @@ def image_of(description: MlmDescription) -> InputPart:
     if len(inputs) != 1:
         raise ModelError(
             f"{name} describes a network of {len(inputs)} inputs ({', '.join(part.name for part in inputs)}), "
-            f"{SEVERAL_INPUTS}"
+            f"{SEVERAL_INPUTS_ADVICE}"
         )
     image = inputs[0]
     if image.input.letters != NETWORK_AXES:
