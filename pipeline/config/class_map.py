@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 REST = "rest"
 """Stands for all channels that no other class of a map names."""
 
-Channel = Annotated[int, Field(ge=0)] | str
+Channel = Annotated[int, Field(ge=0, strict=True)] | str
 """A channel of the network by its number, from 0, or by its name."""
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from pipeline.config import Config, ModelConfig
 from pipeline.config.members import MemberConfig
+from pipeline.config.plain_reason import plain_reason
 
 OTHER_TOOLS_KEYS = {
     "patch_size": "tile.size",
@@ -119,8 +121,17 @@ def inner_section(model: Any, part: int | str) -> Any:
 def holds_named_sections(model: Any, part: int | str) -> bool:
     """Whether a key of a section holds sections by names that the user chooses."""
     field = None if isinstance(part, int) or model is None else _fields(model).get(part)
-    arguments: tuple[Any, ...] = getattr(field.annotation, "__args__", ()) if field else ()
-    return len(arguments) == 2 and arguments[0] is str and isinstance(arguments[1], type)
+    if field is None:
+        return False
+    arguments = get_args(_without_none(field.annotation))
+    return len(arguments) == 2 and arguments[0] is str
+
+
+def _without_none(annotation: Any) -> Any:
+    """The type of an optional key, without what limits its values."""
+    given = [inner for inner in get_args(annotation) if inner is not type(None)]
+    inner = given[0] if get_origin(annotation) in (Union, UnionType) and len(given) == 1 else annotation
+    return get_args(inner)[0] if get_origin(inner) is Annotated else inner
 
 
 def _model_of(annotation: Any) -> Any:
@@ -137,7 +148,7 @@ def _problem(key: str, entry: Mapping[str, Any]) -> str:
         return _unknown_key(key)
     if entry["type"] == "missing":
         return f"{key} is missing"
-    message = str(entry["msg"]).removeprefix("Value error, ")
+    message = plain_reason(str(entry["msg"]))
     sentence = _of_section(key, message[0].lower() + message[1:])
     options = _options(sentence) if entry["type"] == "literal_error" else []
     if isinstance(given, Mapping) and any(isinstance(value, Mapping) for value in given.values()):

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.config import ClassConfig, Config, ModelConfig, ModelOutputConfig
 from pipeline.config.stains import NUMBERS_OF
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ModelError
 from pipeline.inference.decode import ClassDecoding
 from pipeline.inference.normalise import Normalisation
 from pipeline.inference.recipe import Recipe
@@ -36,6 +36,8 @@ from pipeline.store.spec import UNUSED_NODATA, ClassRow
 
 UNUSED_THRESHOLD = 0.5
 """Stands in the fingerprint of a store without classes."""
+DOCUMENT_ENDINGS = (".json", ".geojson", ".yaml", ".yml")
+"""Of files that hold no network, but may describe one."""
 
 
 def resolve_model(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> ResolvedModel:
@@ -61,6 +63,12 @@ def _resolve_one(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> Resolv
         require_described_bands(model, bands)  # before lists of its numbers are found to be too long
     meta = read_model_meta(model.path) if model.path is not None and model.path.suffix == ".safetensors" else None
     kind = model.kind or (meta.kind if meta else None)
+    if kind is None and model.path is not None and model.path.suffix.lower() in DOCUMENT_ENDINGS:
+        raise ModelError(
+            f"model.path is {model.path}, which is none of the descriptions that are read: rdf.yaml of bioimage.io, an "
+            f"item of STAC with the fields mlm:…, configs/metadata.json of a MONAI bundle, config.json of "
+            f"save_pretrained. It may be cut short. Give one of these, or the file of the network itself."
+        )
     if kind is None:
         raise ConfigError(
             f"model.kind is missing, and {model.path} does not say what network it holds. Set model.kind: "

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from pipeline.config import ClassConfig, Config, InputConfig, ModelConfig, ModelOutputConfig
+from pipeline.config.plain_reason import plain_reason
 from pipeline.errors import ModelError
 from pipeline.models.descriptions import read_description
 from pipeline.models.descriptions.description import DescribedModel, Statement
@@ -61,7 +62,12 @@ def _filled(model: ModelConfig, description: DescribedModel) -> ModelConfig:
     values |= {"input": _merged(InputConfig, statement.input, model.input, description)}
     values |= {"output": _merged(ModelOutputConfig, statement.output, model.output, description)}
     values |= _names(model, statement, values["output"])
-    return model.filled(values, tuple(_sentences(model, description, statement, values)))
+    return model.filled(values, tuple(map(_printable, _sentences(model, description, statement, values))))
+
+
+def _printable(text: str) -> str:
+    """One line without control characters, which would colour a terminal and make the YAML of ``init`` unreadable."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _sentences(
@@ -77,6 +83,8 @@ def _sentences(
         yield f"CODE of the model's description is executed, as model.trust allows: {statement.code}"
     yield from _section_sentences("model.input", statement.input, input_origin, statement.of_each_sample)
     yield from _section_sentences("model.output", statement.output, statement.origin, False)
+    if "channels" in values and model.output.map is not None:
+        yield f"model.channels: {', '.join(values['channels'])}, as {statement.origin} names them"
     if "classes" in values:
         whose = "lists them" if statement.classes else "names its channels"
         yield f"model.classes: {', '.join(row.name for row in values['classes'])}, as {statement.origin} {whose}"
@@ -96,7 +104,7 @@ def _merged(
     try:
         return section.model_validate({**stated, **values})
     except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        reason = plain_reason(error.errors()[0]["msg"])
         part = "model.input" if section is InputConfig else "model.output"
         raise ModelError(
             f"{description.name} and the config together make a section {part} that cannot be: {reason}. Give "
@@ -109,8 +117,10 @@ def _names(model: ModelConfig, statement: Statement, output: ModelOutputConfig) 
     names = statement.channel_names
     if statement.channels is not None and len(names) != statement.channels:
         names = ()
+    if output.map is not None:  # classes of the store are sums, and those of the description are what is added up
+        names = names or tuple(row.name for row in statement.classes)
     channels = {"channels": list(names)} if names and model.channels is None else {}
-    if model.classes is not None:
+    if model.classes is not None or output.map is not None:
         return channels
     if statement.classes:
         return {**channels, "classes": _with_background(statement.classes, output.multilabel and len(names) > 1)}

@@ -140,7 +140,7 @@ def test_numbers_of_a_data_set_are_those_of_the_raster_without_a_word_of_samples
         ),
         ({}, {"kind": "exported"}, "model.kind is exported, for which .* has no weights; it has torchscript, onnx"),
         ({"weights": ("pytorch_state_dict",)}, {}, r"built by code: net\.py:make\. Nothing that a description brings"),
-        ({"weights": ()}, {}, "weights: Dictionary should have at least 1 item"),
+        ({"weights": ()}, {}, "weights: It has to have at least 1 item"),
     ],
 )
 def test_what_is_asked_for_and_not_done_is_an_error_that_names_it(

@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from pipeline.config.load import config_of
-from pipeline.errors import BandsError, StoreError
+from pipeline.errors import BandsError, ModelError, StoreError
 from pipeline.planning.contradictions.model_file import model_file_contradictions
 from pipeline.planning.first_config import suggest
 from pipeline.planning.job import Job
@@ -84,6 +84,31 @@ def test_an_item_of_a_catalogue_runs_as_the_network_by_itself(kind: str, tmp_pat
     assert (mask[valid] == np.where(expected == 0, 40, 30)[valid]).mean() > 0.9999
     described.item(tmp_path / "a", stated={"answer": {"classification:classes": rows[::-1]}})
     with pytest.raises(StoreError, match="classes"):
+        job(tmp_path, path)
+
+
+@pytest.mark.parametrize("classes", [None, [{"name": "land", "color": "#a6611a"}, {"name": "crop"}]])
+def test_classes_of_a_description_are_the_channels_that_a_map_adds_up(classes: Any, tmp_path: Path) -> None:
+    output = {"map": {"land": ["soil"], "crop": ["field"]}}
+    made = job(tmp_path, item(tmp_path / "a"), output=output, classes=classes)
+    assert [row.name for row in made.spec.classes] == ["land", "crop"]
+    text = "\n".join(sentence for _, sentence in plan_rows(made))
+    assert "model.channels: soil, field, as the model's description names them" in text
+    assert "model.classes: " not in text
+
+
+def test_control_characters_of_a_description_do_not_reach_the_plan(tmp_path: Path) -> None:
+    path = item(tmp_path / "a", stated={"name": "red\x1b[31m\nexecution: {}"})
+    sentences = [sentence for _, sentence in plan_rows(job(tmp_path, path))]
+    assert any("red [31m execution: {} (" in sentence for sentence in sentences)
+    assert all(letter.isprintable() or letter == "\n" for sentence in sentences for letter in sentence)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "null", '{"type": ', "[" * 50_000])
+def test_a_document_that_describes_nothing_is_named_as_such(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.json"
+    path.write_text(content)
+    with pytest.raises(ModelError, match=r"is none of the descriptions that are read: rdf\.yaml"):
         job(tmp_path, path)
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pipeline.config.plain_reason import plain_reason
 from pipeline.errors import ModelError
 
 
@@ -26,6 +27,6 @@ def explained(name: str) -> Iterator[None]:
         where = ".".join(str(part) for part in first["loc"] if not str(part).endswith("Part"))
         more = f" ({len(others)} more places are wrong)" if others else ""
         raise ModelError(
-            f"{name} is no description that can be used: {where or 'it'}: {first['msg']}{more}. Mend it, or download "
-            f"the package again."
+            f"{name} is no description that can be used: {where or 'it'}: {plain_reason(first['msg'])}{more}. Mend it, "
+            f"or download the package again."
         ) from error

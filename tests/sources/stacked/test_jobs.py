@@ -90,7 +90,7 @@ def test_keys_of_a_stack_hold_for_sources_that_do_not_give_them(tmp_path: Path) 
     [
         ({"path": "a.tif"}, "source.path is .*a stack is a list of sources"),
         ({"path": []}, "source.path is .*a stack is a list of sources"),
-        ({"path": ["a.tif", 3]}, "source.path.1 is 3: input should be a valid dictionary"),
+        ({"path": ["a.tif", 3]}, "source.path.1 is 3: input should be a section of keys and values"),
         ({"path": [{"bands": [1]}]}, "source.path.0.path is missing"),
         ({"path": ["a.tif", {"path": "b.tif", "bandz": [1]}]}, r"source.path.1.bandz .* \(did you mean bands\?\)"),
         ({"path": [{"path": "b.tif", "aoi": "a.gpkg"}]}, "aoi is one for all sources of a stack"),

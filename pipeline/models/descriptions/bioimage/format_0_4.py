@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, model_validator
 
+from pipeline.models.descriptions.axes import NETWORK_AXES
 from pipeline.models.descriptions.bioimage.description import (
     Architecture,
     DescribedTensor,
@@ -50,6 +51,17 @@ class _TensorPart(DocumentPart):
     preprocessing: tuple[_StepPart, ...] = ()
     postprocessing: tuple[_StepPart, ...] = ()
     halo: tuple[int, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_axes(self) -> _TensorPart:
+        shape = self.shape
+        lengths = (
+            [] if isinstance(shape, ReferencePart) else [shape] if isinstance(shape, list) else [shape.min, shape.step]
+        )
+        short = next((listed for listed in lengths if len(listed) != len(self.axes)), None)
+        if short is not None and self.axes == NETWORK_AXES:  # other axes are refused by themselves
+            raise ValueError(f"shape has {len(short)} sizes ({short}), and axes {self.axes} are {len(self.axes)}")
+        return self
 
 
 class _WeightsPart(FilePart):

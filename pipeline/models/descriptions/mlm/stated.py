@@ -33,7 +33,9 @@ def state_of_mlm(description: MlmDescription, model: ModelConfig) -> Statement:
     output, key = scores_of(description, model.output.key)
     chosen = choose_file(description, model)
     _require_scale(description, image, model)
-    classes = () if output is None or model.classes is not None else _classes(description, output, chosen)
+    # with a map, classes of the config are sums of these
+    is_open = model.classes is None or model.output.map is not None
+    classes = () if output is None or not is_open else _classes(description, output, chosen)
     version = f"MLM {description.version}" if description.version else "MLM"
     model_name = f"{description.properties.name} ({description.properties.architecture})"
     return Statement(

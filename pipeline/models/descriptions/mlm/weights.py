@@ -103,7 +103,7 @@ def _of_item(description: MlmDescription, model: ModelConfig) -> ChosenFile:
     return ChosenFile(
         path=chosen.path,
         kind=kind,
-        text=f"{chosen.content}, {chosen.asset.href}, whose SHA-256 {_compared(description, chosen)}{alternatives}",
+        text=f"{chosen.content}, {chosen.asset.href}, {_compared(description, chosen)}{alternatives}",
         args=chosen.meta.args if chosen.meta is not None and chosen.meta.kind == kind else {},
         own=next((one.meta for one in candidates if one.meta is not None), None),
     )
@@ -166,14 +166,14 @@ def _compared(description: MlmDescription, chosen: _Candidate) -> str:
     """What is to be said of the digest; raises ModelError where it is another than the item states."""
     stated = (chosen.asset.checksum or "").lower()
     if not SHA256_MULTIHASH.fullmatch(stated):
-        return "is not stated"
+        return f"whose checksum {stated} is no SHA-256 and not compared" if stated else "whose SHA-256 is not stated"
     actual = sha256_of_file(chosen.path)
     if actual != stated[4:]:
         raise ModelError(
             f"{description.name} states the SHA-256 {stated[4:]} of {chosen.asset.href}, and the file has {actual}: it "
             f"was changed or cut short. Download it again."
         )
-    return "is the stated one"
+    return "whose SHA-256 is the stated one"
 
 
 def _no_file_error(description: MlmDescription, candidates: list[_Candidate], wanted: str | None) -> ModelError:

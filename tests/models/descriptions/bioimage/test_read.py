@@ -41,6 +41,24 @@ def test_both_formats_say_the_same(version: str, tmp_path: Path) -> None:
         assert description.package.file(image.test.source).is_file()
 
 
+def test_a_shape_of_fewer_sizes_than_axes_is_refused(tmp_path: Path) -> None:
+    folder = packages.package(tmp_path / "a", "0.4")
+    document = packages.document(folder)
+    document["inputs"][0]["shape"] = [1, 3]
+    packages.write(folder, document)
+    with pytest.raises(ModelError, match=r"shape has 2 sizes \(\[1, 3\]\), and axes bcyx are 4"):
+        read_model(folder)
+
+
+def test_words_of_python_are_kept_out_of_what_is_wrong(tmp_path: Path) -> None:
+    folder = packages.package(tmp_path / "a")
+    document = packages.document(folder)
+    document["inputs"][0]["preprocessing"] = ["magic"]
+    packages.write(folder, document)
+    with pytest.raises(ModelError, match=r"preprocessing\.0: Input should be a section of keys and values\."):
+        read_model(folder)
+
+
 def test_a_file_of_weights_is_no_description(tmp_path: Path) -> None:
     folder = packages.package(tmp_path / "a")
     assert read_model(folder / "weights.pt") is read_model(folder / "weights.onnx") is None
@@ -106,7 +124,7 @@ def test_weights_that_lie_elsewhere_are_refused(source: str, reason: str, tmp_pa
         (("outputs", 0, "axes"), "byxc", "the output scores has the axes byxc"),
         (("weights", "onnx", "sha256"), "12", r"weights.onnx, .*sha256: String should match"),
         (("weights", "onnx"), {}, "weights.onnx, .*source: Field required"),
-        (("outputs",), [], "outputs: (Tuple|List) should have at least 1 item"),
+        (("outputs",), [], "outputs: It has to have at least 1 item"),
     ],
 )
 def test_a_part_that_is_wrong_is_named(keys: tuple[str | int, ...], value: Any, reason: str, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,14 @@ def test_files_of_an_item_are_chosen_by_what_executes_least(tmp_path: Path) -> N
     assert read_description(path).weights_file(ModelConfig(path=path, kind="torchscript")).name == "weights.pt"
     with pytest.raises(ModelError, match=r"model\.kind is smp, for which .* has no file"):
         stated(path, kind="smp")
+
+
+def test_a_digest_of_another_kind_is_said_not_to_be_compared(tmp_path: Path) -> None:
+    path = item(tmp_path / "a")
+    document = json.loads(path.read_text())
+    document["assets"]["torchscript"]["file:checksum"] = "d50110"
+    path.write_text(json.dumps(document))
+    assert "whose checksum d50110 is no SHA-256 and not compared" in stated(path).weights
 
 
 def test_a_stated_digest_is_compared(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_config_inside_the_weights_that_is_missing_leaves_the_steps_open(tmp_p
     ("about", "config", "reason"),
     [
         ({"name": "x"}, None, "network_data_format: Field required"),
-        ({**metadata(), "network_data_format": {"inputs": {}, "outputs": {}}}, None, "inputs: Dictionary should have"),
+        ({**metadata(), "network_data_format": {"inputs": {}, "outputs": {}}}, None, "inputs: It has to have"),
         (tensor("inputs.image", spatial_shape=None), None, "lacks network_data_format.inputs.image.spatial_shape"),
         (tensor("inputs.image", spatial_shape=[96, 96, 96]), None, r"three dimensions \(spatial_shape 96 × 96 × 96"),
         (tensor("inputs.image", spatial_shape=[96]), None, "spatial_shape 96, and rows and cols are needed"),
