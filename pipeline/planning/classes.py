@@ -79,7 +79,8 @@ def recipe(
     threads: int,
     tiles: TilePlan,
     fold: bool,
-    compiles: bool,
+    runtime: str = "torch",
+    runtime_release: str = "",
 ) -> tuple[Recipe, tuple[ClassRow, ...]]:
     """The recipe and the class table of a network with so many output channels, whose activation is decided.
 
@@ -110,7 +111,8 @@ def recipe(
         probabilities=config.output.probabilities_dtype,
         min_confidence=config.output.min_confidence,
         fold=fold,
-        compile=compiles,
+        runtime=runtime,
+        runtime_release=runtime_release,
         values=resolve_values(config, channels, resolved.classes),
     )
     if rows and job_recipe.values.channels and job_recipe.averages_probabilities:
