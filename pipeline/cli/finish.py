@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from pipeline.cli.app import Format, LogFormat, Quiet, SourceFile, StorePath
 from pipeline.cli.exit import install_signal_handlers
 from pipeline.cli.look import look_line
 
 
 def finish(
-    store: StorePath, source: SourceFile = None, log_format: LogFormat = Format.TEXT, quiet: Quiet = False
+    store: StorePath,
+    source: SourceFile = None,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="Run code that the model's description brings or names, for a certificate."),
+    ] = False,
+    log_format: LogFormat = Format.TEXT,
+    quiet: Quiet = False,
 ) -> None:
     """Finish a store whose blocks are all there, such as one that shards made: overviews, sidecars, picture, report."""
     install_signal_handlers()
@@ -16,7 +27,7 @@ def finish(
     from pipeline.runtime.progress import progress_as
 
     with progress_as(log_format, quiet) as progress:
-        report = complete(store, progress.say, progress.overviews, source)
+        report = complete(store, progress.say, progress.overviews, source, trust)
     if quiet:
         return
     print(f"{report.blocks} blocks, all committed")

@@ -132,6 +132,7 @@ MODEL_KINDS = Family(
         "onnx",
         "python",
         "smp",
+        "transformers",
         "classifier",
         "fcn32s",
         "fcn16s",

@@ -9,13 +9,15 @@ from typing import Self
 
 HUB_SCHEME = "hf://"
 HUB_FORM = "hf://owner/repository/file@revision"
+FOLDER_DOCUMENT = "config.json"
+"""The file that is meant where an address names a repository and a revision alone: what save_pretrained wrote."""
 MAIN = "main"
 """The branch that is meant where no revision is given."""
 COMMIT = re.compile(r"[0-9a-f]{40}")
 _NAME = r"[A-Za-z0-9_][\w.-]*"
 _ADDRESS = re.compile(
-    rf"hf://(?P<repository>{_NAME}/{_NAME})(?:@(?P<first>[^\s@#/]+))?/(?P<file>[^@#\\]+)"
-    r"(?:@(?P<last>[^\s@#]+))?(?:#commit=(?P<pin>[0-9a-f]{40}))?"
+    rf"hf://(?P<repository>{_NAME}/{_NAME})(?:@(?P<first>[^\s@#/]+))?(?:/(?P<file>[^@#\\]+)"
+    r"(?:@(?P<last>[^\s@#]+))?)?(?:#commit=(?P<pin>[0-9a-f]{40}))?"
 )
 OTHER_REPOSITORIES = ("datasets", "spaces", "buckets")
 """Beginnings of addresses of repositories that are not of models."""
@@ -60,7 +62,7 @@ def hub_file(address: str) -> HubFile:
     ----------
     address
         ``hf://owner/repository/file``, with ``@revision`` after the file or the repository, and ``#commit=`` of a
-        branch or tag that was resolved.
+        branch or tag that was resolved. ``hf://owner/repository@revision`` is the folder's ``config.json``.
 
     Raises
     ------
@@ -68,14 +70,18 @@ def hub_file(address: str) -> HubFile:
         It has another form.
     """
     match = _ADDRESS.fullmatch(address)
-    if match is None or (match["first"] and match["last"]) or {"..", "."} & set(match["file"].split("/")):
-        raise ValueError(f"a file of a model repository is named as {HUB_FORM}, such as hf://owner/nets/unet.onnx@v1.0")
+    name = None if match is None else match["file"] or (match["first"] and FOLDER_DOCUMENT)
+    if match is None or name is None or (match["first"] and match["last"]) or {"..", "."} & set(name.split("/")):
+        raise ValueError(
+            f"a file of a model repository is named as {HUB_FORM}, such as hf://owner/nets/unet.onnx@v1.0, and a "
+            f"folder of save_pretrained as hf://owner/nets@v1.0"
+        )
     if match["repository"].partition("/")[0] in OTHER_REPOSITORIES:
         raise ValueError(f"networks are read from model repositories alone, named as {HUB_FORM}")
     revision = match["first"] or match["last"] or MAIN
     return HubFile(
         repository=match["repository"],
-        file=PurePosixPath(match["file"]).as_posix(),
+        file=PurePosixPath(name).as_posix(),
         revision=revision,
         pin=None if COMMIT.fullmatch(revision) else match["pin"],
     )

@@ -18,6 +18,7 @@ from pipeline.config.path_keys import anchored
 from pipeline.config.paths import is_there
 from pipeline.config.postprocess import Postprocess, StepConfig
 from pipeline.config.private_names import conceal_private_names, require_no_stand_ins
+from pipeline.config.trust import without_trust
 from pipeline.errors import ConfigError
 from pipeline.locations import Place
 
@@ -38,7 +39,7 @@ def load_config(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> Conf
         The file is missing or broken, or says something that is not allowed.
     """
     folder = path.resolve().parent
-    return validated_config(anchored(_expanded(_read(path), folder), folder), overrides, path)
+    return validated_config(_typed(_read(path), folder), overrides, path)
 
 
 def validated_config(document: dict[str, Any], overrides: tuple[str, ...] | list[str], path: Place) -> Config:
@@ -69,7 +70,7 @@ def config_of(source: Config | str | Path | Mapping[str, Any]) -> Config:
         return source
     if isinstance(source, Mapping):
         folder = Path.cwd()
-        return validated_config(anchored(_expanded(dict(source), folder), folder), (), Path("the mapping"))
+        return validated_config(_typed(dict(source), folder), (), Path("the mapping"))
     return load_config(Path(source))
 
 
@@ -123,6 +124,12 @@ def _parse(text: str, name: str) -> Any:
         raise ConfigError(
             f"{name} is not valid YAML{where}: {getattr(error, 'problem', None) or 'cannot be parsed'}. Mend that line."
         ) from error
+
+
+def _typed(document: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A document with variables and paths filled in; a frozen plan, which may be a stranger's, trusts nothing."""
+    document = without_trust(document) if "locked" in document else document
+    return anchored(_expanded(document, folder), folder)
 
 
 def _expanded(value: Any, folder: Path) -> Any:

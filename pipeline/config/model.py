@@ -130,8 +130,9 @@ class ModelConfig(ConfigSection):
     path: Annotated[Path | None, BeforeValidator(_located)] = Field(
         None,
         description="the weights or the whole network: a file, package://module/file of an installed package, "
-        "hf://owner/repository/file@revision of a model repository, or a model description of bioimage.io (folder, "
-        "rdf.yaml or zip)",
+        "hf://owner/repository/file@revision of a model repository, or a model description: of bioimage.io (folder, "
+        "rdf.yaml or zip), a MONAI bundle (folder, zip, or TorchScript file with its metadata), or a folder of "
+        "save_pretrained",
     )
     factory: str | None = Field(
         None,
@@ -139,9 +140,16 @@ class ModelConfig(ConfigSection):
         "is executed",
     )
     arch: str | None = Field(
-        None, description="architecture of segmentation_models_pytorch, such as Unet, for kind smp"
+        None,
+        description="architecture of segmentation_models_pytorch, such as Unet, for kind smp; of transformers, such as "
+        "SegformerForSemanticSegmentation, for kind transformers",
     )
     args: dict[str, Any] = Field({}, description="arguments of the factory or hyperparameters")
+    trust: bool = Field(
+        False,
+        description="run code that a description brings or names: architectures, expressions, compiled libraries; "
+        "stores and frozen plans do not keep it",
+    )
     classes: Annotated[list[ClassConfig], Field(min_length=1)] | None = None
     channels: Annotated[list[str], Field(min_length=1)] | None = Field(
         None, description="names of what the network returns, for the layer values"

@@ -10,7 +10,7 @@ import torch
 from pipeline.config import ModelConfig
 from pipeline.config.families import MODEL_KINDS
 from pipeline.errors import ModelError
-from pipeline.models import classifier, exported, native, onnx, python, smp, torchscript
+from pipeline.models import classifier, exported, native, onnx, python, smp, torchscript, transformers
 from pipeline.models.architectures import NETWORKS
 from pipeline.models.check_bands import check_bands
 from pipeline.models.descriptions import with_weights_file
@@ -26,6 +26,7 @@ KINDS: dict[str, Loader] = {
     "onnx": onnx.load,
     "python": python.load,
     "smp": smp.load,
+    "transformers": transformers.load,
     "classifier": classifier.load,
     **dict.fromkeys(NETWORKS, native.load),
 }

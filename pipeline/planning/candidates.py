@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -25,13 +24,13 @@ DEFAULT_BLEND_SIZE = 512
 MAX_RECOMPUTED_SHARE = 0.1
 """Share of the arithmetic that blended blocks may spend on tiles which straddle them, where memory allows."""
 MIN_CHUNKS_TO_SHARD = 4096
-"""Chunks from which ``shard: auto`` groups them in shards."""
+"""Chunks that are asked for, from which ``shard: auto`` groups them in shards."""
 
 
 def candidates(request: PlanRequest) -> Iterator[TilePlan]:
     """All that may be chosen from; raises ConfigError where what is asked for cannot be."""
-    for core in _cores(request):
-        shard = _shard(request)
+    shard = _shard(request)
+    for core in _cores(request, shard):
         whole = round_up(max(request.height, request.width), shard or request.chunk)
         largest = (
             _blended_block(_tiles(request, core, whole, shard))
@@ -47,7 +46,7 @@ def candidates(request: PlanRequest) -> Iterator[TilePlan]:
                 yield tiles
 
 
-def _cores(request: PlanRequest) -> Iterator[int]:
+def _cores(request: PlanRequest, shard: int | None) -> Iterator[int]:
     """Longest cores (or tile sizes where blended), best first."""
     halo = request.halo.halo
     if halo is None:
@@ -60,7 +59,7 @@ def _cores(request: PlanRequest) -> Iterator[int]:
         assert isinstance(size, int)
         yield _given_core(request, size, halo)
     else:
-        yield from _shrinking(request, halo)
+        yield from _shrinking(request, halo, shard or request.chunk)
 
 
 def is_oversized(request: PlanRequest, tiles: TilePlan) -> bool:
@@ -79,9 +78,9 @@ def _fixed(request: PlanRequest) -> bool:
     return request.maximum is not None and request.maximum == request.minimum
 
 
-def _shrinking(request: PlanRequest, halo: int) -> Iterator[int]:
+def _shrinking(request: PlanRequest, halo: int, unit: int) -> Iterator[int]:
+    """Cores from what is worth its memory down; blocks are whole units, and would cut a core that is not."""
     core = _fitted(request, _worthwhile_core(halo), halo)
-    unit = _shard(request) or request.chunk  # blocks are whole ones, and would cut it
     wide = _fitted(request, min(round(LARGE_CORE_PER_HALO * halo / unit) * unit, MAX_AUTO_CORE), halo)
     if wide > core:
         yield wide
@@ -174,8 +173,9 @@ def _shard(request: PlanRequest) -> int | None:
                 f"a multiple of it, auto or none."
             )
         return request.shard
-    chunks = math.ceil(request.height / request.chunk) * math.ceil(request.width / request.chunk)
-    if chunks < MIN_CHUNKS_TO_SHARD or (request.block != "auto" and request.block < 2 * request.chunk):
+    if request.count_chunks(MIN_CHUNKS_TO_SHARD) < MIN_CHUNKS_TO_SHARD or (
+        request.block != "auto" and request.block < 2 * request.chunk
+    ):
         return None
     if request.block != "auto":
         return request.block

@@ -15,7 +15,6 @@ from pipeline.planning.yaml_text import flow
 
 BACKGROUND_CLASS = "background"
 OVERRIDDEN = "the config gives"
-ORIGIN = "the model's description"
 SMALLEST_IN_METRES = 0.01
 """Pixel sizes below this are told in µm."""
 Section = TypeVar("Section", InputConfig, ModelOutputConfig)
@@ -58,11 +57,16 @@ def _sentences(
     """What was taken, as the plan prints it."""
     yield statement.title
     yield statement.weights
-    yield from _section_sentences("model.input", statement.input, statement.of_each_sample)
-    yield from _section_sentences("model.output", statement.output, False)
+    input_origin = statement.input_origin or statement.origin
+    if statement.factory is not None and model.factory is None:
+        yield f"model.factory: {statement.factory}, as {statement.origin} has it"
+    if statement.code is not None:
+        yield f"CODE of the model's description is executed, as model.trust allows: {statement.code}"
+    yield from _section_sentences("model.input", statement.input, input_origin, statement.of_each_sample)
+    yield from _section_sentences("model.output", statement.output, statement.origin, False)
     if "classes" in values:
         whose = "lists them" if statement.classes else "names its channels"
-        yield f"model.classes: {', '.join(row.name for row in values['classes'])}, as {ORIGIN} {whose}"
+        yield f"model.classes: {', '.join(row.name for row in values['classes'])}, as {statement.origin} {whose}"
     yield from statement.hints
     if description.pixel_size is not None:
         yield f"pixels of {_length(description.pixel_size)} in its training"
@@ -108,15 +112,19 @@ def _classes(names: tuple[str, ...], multilabel: bool) -> list[ClassConfig]:
     background = ClassConfig(name=BACKGROUND_CLASS, role="background")
     if len(names) == 1:
         return [background, ClassConfig(name=names[0])]
-    listed = [background if multilabel and name == BACKGROUND_CLASS else ClassConfig(name=name) for name in names]
-    return [*listed, *([background] if multilabel and BACKGROUND_CLASS not in names else [])]
+    listed = [ClassConfig(name=name, role="background" if _is_background(name) else None) for name in names]
+    return [*listed, *([background] if multilabel and not any(map(_is_background, names)) else [])]
 
 
-def _section_sentences(section: str, stated: dict[str, Any], of_each_sample: bool) -> Iterator[str]:
+def _is_background(name: str) -> bool:
+    return name.lower() == BACKGROUND_CLASS
+
+
+def _section_sentences(section: str, stated: dict[str, Any], origin: str, of_each_sample: bool) -> Iterator[str]:
     for name, value in stated.items():
         sample = name == "normalise" and of_each_sample
         remark = "; it is of each sample there, and the raster is the sample here, as a whole" if sample else ""
-        yield f"{section}.{name}: {flow(value)}, as {ORIGIN} has it{remark}"
+        yield f"{section}.{name}: {flow(value)}, as {origin} has it{remark}"
 
 
 def _length(size: float) -> str:
@@ -132,6 +140,8 @@ def _overridden(model: ModelConfig) -> Iterator[str]:
         if section is not None
         for key in sorted(section.model_fields_set)
     ]
-    keys += [f"model.{key}" for key in ("kind", "factory", "classes", "channels") if getattr(model, key) is not None]
+    keys += [
+        f"model.{key}" for key in ("kind", "factory", "arch", "classes", "channels") if getattr(model, key) is not None
+    ]
     if keys:
         yield f"{OVERRIDDEN} {', '.join(keys)}, whatever the description states"

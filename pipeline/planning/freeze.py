@@ -10,6 +10,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from pipeline.config.trust import without_trust
 from pipeline.errors import ConfigError
 from pipeline.planning import frozen_plan
 from pipeline.planning.job import Job
@@ -68,7 +69,7 @@ def document(job: Job) -> dict[str, Any]:
     content = (
         stored_config(job.config, exclude_unset=True)
         if job.config.output.redact
-        else job.config.model_dump(mode="json", exclude_unset=True, exclude={"locked"})
+        else without_trust(job.config.model_dump(mode="json", exclude_unset=True, exclude={"locked"}))
     )
     for field, value in frozen_values(OPTIONS, job.resolved).items():
         *sections, name = field.split(".")

@@ -99,6 +99,15 @@ class PlanRequest:
         """Blocks of a layout that are asked for; those of an area are counted up to ``limit``."""
         return layout.count if self.area_blocks is None else sum(1 for _ in islice(self.area_blocks(layout), limit))
 
+    def count_chunks(self, limit: int) -> int:
+        """Chunks that are asked for; those of an area are counted up to ``limit``."""
+        rows, cols = (
+            HaloTiling(length=length, multiple=1, halo=0, core=self.chunk) for length in (self.height, self.width)
+        )
+        return self.count(
+            BlockGrid(height=self.height, width=self.width, block=self.chunk, rows=rows, cols=cols), limit
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TilePlan:

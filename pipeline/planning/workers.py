@@ -17,7 +17,7 @@ from pipeline.runtime import resources
 from pipeline.runtime.backends import backend_of
 from pipeline.runtime.memory_constants import FORK_SERVER_BYTES, JOB_MEMORY_SHARE, NANNY_BYTES, SCHEDULER_GROWTH
 
-USER_CODE_KINDS = ("python", "smp", "classifier")
+USER_CODE_KINDS = ("python", "smp", "transformers", "classifier")
 """Kinds of networks whose code is not ours, and may hold something between calls."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.config.families import ENGINE_FACTS, EngineFacts
 from pipeline.config.private_names import require_no_stand_ins
+from pipeline.config.trust import TRUST_OVERRIDE
 from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import Unfinished
 from pipeline.locations import Place, Remote
@@ -36,7 +37,11 @@ _Count = Callable[[int, int], None]
 
 
 def complete_store(
-    path: Place, say: _Say, count: _Count = lambda done, total: None, source: str | None = None
+    path: Place,
+    say: _Say,
+    count: _Count = lambda done, total: None,
+    source: str | None = None,
+    trust: bool = False,
 ) -> Report:
     """Make overviews, the layer ``cleaned``, sidecars, picture and report, and mark the store complete.
 
@@ -54,6 +59,8 @@ def complete_store(
         Told the blocks of overviews that are done, and all of them.
     source
         Where the source lies now, for a certificate.
+    trust
+        Run code that the model's description brings or names, for a certificate.
 
     Raises
     ------
@@ -69,7 +76,8 @@ def complete_store(
     store.clear_open_arrays()
     with outage_as_unfinished(path):
         _require_source(path, source)
-        return _finish_held_store(path, read_spec(path).inferred, say, count, source)
+        certify = partial(_ensure_certificate, path, say=say, source=source, trust=trust)
+        return _finish_held_store(path, read_spec(path).inferred, say, count, certify)
 
 
 def _require_source(path: Place, source: str | None) -> None:
@@ -79,7 +87,9 @@ def _require_source(path: Place, source: str | None) -> None:
         require_no_stand_ins(meta["given"], path)
 
 
-def _finish_held_store(path: Place, spec: StoreSpec, say: _Say, count: _Count, source: str | None) -> Report:
+def _finish_held_store(
+    path: Place, spec: StoreSpec, say: _Say, count: _Count, certify: Callable[[Report], Report]
+) -> Report:
     _require_all_blocks(path)  # who waits for others is told of them before they are asked whether they are alive
     with acquire(path, None, "finish", say):
         meta = store.read_store_meta(path)
@@ -88,7 +98,7 @@ def _finish_held_store(path: Place, spec: StoreSpec, say: _Say, count: _Count, s
         unchanged = not build_missing(path, spec, meta, say, count) and bool(meta.get("complete"))
         assert_held(path)
         report = publish_finished(path, spec, blocks, unchanged)
-        return _ensure_certificate(path, report, say, source) if meta["config"]["output"].get("certificate") else report
+        return certify(report) if meta["config"]["output"].get("certificate") else report
 
 
 def _require_all_blocks(path: Place, is_locked: bool = False) -> int:
@@ -207,13 +217,14 @@ def _whole(path: Place) -> dict[str, Any] | None:
     return None if total is None else total.recorded()
 
 
-def _ensure_certificate(path: Place, report: Report, say: _Say, source: str | None) -> Report:
+def _ensure_certificate(path: Place, report: Report, say: _Say, source: str | None, trust: bool) -> Report:
     """With a certificate that passes. It infers, which nothing else here does."""
 
     def verified() -> dict[str, Any]:
         from pipeline.quality.verify.seam_examples import write_examples
         from pipeline.quality.verify.verify import job_of, verify
 
-        return verify(job_of(path, [], source, say), say, keep=partial(write_examples, path))
+        job = job_of(path, [TRUST_OVERRIDE] if trust else [], source, say)
+        return verify(job, say, keep=partial(write_examples, path))
 
     return with_certificate(path, report, verified, say)

@@ -13,6 +13,7 @@ from pipeline.errors import StoreError
 from pipeline.geometry.window import Window
 from pipeline.locations import Place
 from pipeline.store.files import files_at
+from pipeline.store.ledger import Ledger
 from pipeline.store.lifecycle import main_layer_of, open_layer, read_store_meta
 from pipeline.store.picture_spec import COLOUR_RANGE, PictureSpec, picture_layer, shows_colours
 
@@ -32,6 +33,8 @@ class SourcePicture:
     """Rows, px of the picture."""
     width: int
     """Columns, px of the picture."""
+    block: int | None = None
+    """Side of a block, px of the picture, where only some blocks were asked for: of a large raster perhaps a few."""
     as_seen: bool = False
     """Whether its numbers are colours as a microscope shows them, which a stretch of each band would change."""
 
@@ -92,12 +95,21 @@ class SourcePicture:
             strip = Window(row=top, col=inside.col, height=side, width=inside.width)
             rows, cols = strip.clip(inside.row + inside.height, self.width).slices
             rows = slice(max(rows.start, inside.row), rows.stop)
-            first_row, first_col = -(rows.start - window.row) % step, -(cols.start - window.col) % step
-            planes = self._planes(rows, cols)[:, first_row::step, first_col::step]
-            row, col = -(-(rows.start - window.row) // step), -(-(cols.start - window.col) // step)
-            where = slice(row, row + planes.shape[1]), slice(col, col + planes.shape[2])
-            values[(slice(None), *where)], valid[where] = planes[:-1], planes[-1] > 0
+            for part in self._written(top, cols):
+                first_row, first_col = -(rows.start - window.row) % step, -(part.start - window.col) % step
+                planes = self._planes(rows, part)[:, first_row::step, first_col::step]
+                row, col = -(-(rows.start - window.row) // step), -(-(part.start - window.col) // step)
+                where = slice(row, row + planes.shape[1]), slice(col, col + planes.shape[2])
+                values[(slice(None), *where)], valid[where] = planes[:-1], planes[-1] > 0
         return values, valid
+
+    def _written(self, row: int, cols: slice) -> list[slice]:
+        """Columns, px, of blocks that are there in the block row of a row; all where every block was asked for."""
+        if self.block is None:
+            return [cols]
+        committed = sorted(col for _, col in Ledger(self.store).committed_in(row // self.block))
+        spans = (slice(max(col * self.block, cols.start), min((col + 1) * self.block, cols.stop)) for col in committed)
+        return [span for span in spans if span.start < span.stop]
 
     def _planes(self, rows: slice, cols: slice) -> npt.NDArray[Any]:
         layer = picture_layer(main_layer_of(self.store))
@@ -125,7 +137,8 @@ def open_picture(store: Place) -> SourcePicture | None:
     _, height, width = open_layer(store, 0, picture_layer(main_layer_of(store))).shape
     unit = meta.get("fingerprint", {}).get("source.grid", {}).get("unit", "")
     as_seen = shows_colours(unit, spec.dtype, len(spec.bands))
-    return SourcePicture(store=store, spec=spec, height=height, width=width, as_seen=as_seen)
+    block = meta["tiles"]["block"] // spec.scale if "asked" in meta else None
+    return SourcePicture(store=store, spec=spec, height=height, width=width, block=block, as_seen=as_seen)
 
 
 def stored_picture(store: Place, meta: dict[str, Any]) -> PictureSpec | None:

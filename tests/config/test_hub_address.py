@@ -16,6 +16,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
         ("hf://owner/nets/a.onnx", "hf://owner/nets/a.onnx@main", None),
         ("hf://owner/nets@v1/deep/a b.pt", "hf://owner/nets/deep/a b.pt@v1", None),
         ("hf://owner/nets/a.pt@refs/pr/1", "hf://owner/nets/a.pt@refs/pr/1", None),
+        ("hf://owner/nets@v1", "hf://owner/nets/config.json@v1", None),
+        (f"hf://owner/nets@{COMMIT}", f"hf://owner/nets/config.json@{COMMIT}", COMMIT),
         (f"hf://owner/nets/a.pt@{COMMIT}", f"hf://owner/nets/a.pt@{COMMIT}", COMMIT),
         (f"hf://owner/nets/a.pt#commit={COMMIT}", f"hf://owner/nets/a.pt@main#commit={COMMIT}", COMMIT),
         (f"hf://owner/nets/a.pt@{COMMIT}#commit={'f' * 40}", f"hf://owner/nets/a.pt@{COMMIT}", COMMIT),
@@ -39,6 +41,8 @@ def test_a_branch_keeps_its_name_beside_its_commit() -> None:
     [
         "hf://owner/a.pt",
         "hf://owner/nets/",
+        "hf://owner/nets",
+        "hf://owner/nets@",
         "hf://owner/nets/../a.pt",
         "hf://../nets/a.pt",
         "hf://owner/nets@v1/a.pt@v2",

@@ -5,7 +5,10 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import numpy as np
+import onnx
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 
@@ -37,4 +40,19 @@ def to_onnx(
             dynamic_axes=axes,
             opset_version=more.get("opset", 18),
         )
+    return path
+
+
+def described_convolution(path: Path, bands: int = 3, channels: int = 1, **metadata: str) -> Path:
+    """A 1 × 1 convolution whose weights are 1 ÷ bands, with metadata: written without torch, in a millisecond."""
+    weights = numpy_helper.from_array(np.full((channels, bands, 1, 1), 1 / bands, "float32"), "weights")
+    image, scores = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", count, "rows", "cols"])
+        for name, count in (("image", bands), ("scores", channels))
+    )
+    node = helper.make_node("Conv", ["image", "weights"], ["scores"])
+    graph = helper.make_graph([node], "convolution", [image], [scores], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    helper.set_model_props(model, metadata)
+    onnx.save(model, path)
     return path

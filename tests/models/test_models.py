@@ -23,6 +23,7 @@ from pipeline.models.architectures.convolutional import Convolutional
 from pipeline.models.architectures.fcn8s import FCN8s
 from pipeline.models.architectures.upsample import bilinear
 from pipeline.models.output import logits
+from pipeline.models.transformers import ScoresPerPixel
 from pipeline.models.weights import ModelMeta, read_model_meta, save
 from tests import networks, scenes
 from tests.models import stand_in
@@ -44,6 +45,7 @@ def leave():
 @pytest.fixture(autouse=True)
 def _libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, stand_in.NAME, stand_in.library())
+    monkeypatch.setitem(sys.modules, "transformers", stand_in.transformers_library())
 
 
 def small() -> FCN8s:
@@ -133,6 +135,14 @@ def as_smp(folder: Path) -> tuple[ModelConfig, nn.Module]:
     return ModelConfig(kind="smp", arch="Unet", path=folder / "a.pt", args={"in_channels": 3, "classes": 4}), network
 
 
+def as_transformers(folder: Path) -> tuple[ModelConfig, nn.Module]:
+    network = networks.lively(stand_in.SmallForSemanticSegmentation(stand_in.SmallConfig(num_labels=4)))
+    torch.save(network.state_dict(), folder / "a.pt")
+    arch = "SmallForSemanticSegmentation"
+    model = ModelConfig(kind="transformers", arch=arch, path=folder / "a.pt", args={"num_labels": 4})
+    return model, ScoresPerPixel(network)
+
+
 MAKERS: dict[str, Callable[[Path], tuple[ModelConfig, nn.Module]]] = {
     "torchscript": as_torchscript,
     "exported": as_exported,
@@ -142,6 +152,7 @@ MAKERS: dict[str, Callable[[Path], tuple[ModelConfig, nn.Module]]] = {
     "fcn8s": as_fcn8s,
     "classifier": as_classifier,
     **{kind: as_ours(kind) for kind in NETWORKS if kind != "fcn8s"},
+    "transformers": as_transformers,
 }
 
 
@@ -185,6 +196,8 @@ def _resave(kind: str, config: ModelConfig, network: nn.Module) -> None:
         to_onnx(network, config.path, (1, 3, 64, 64))
     elif kind == "smp":
         torch.save(network.state_dict(), config.path)
+    elif kind == "transformers":
+        torch.save(network.network.state_dict(), config.path)
     elif kind in NETWORKS:
         save(config.path, network, ModelMeta(kind=kind, args=config.args))
     else:

@@ -132,14 +132,14 @@ def test_numbers_of_a_data_set_are_those_of_the_raster_without_a_word_of_samples
             {},
             "of the output scores, cellpose_flow_dynamics .* Give model",
         ),
-        ({"before": [SAMPLE_STEPS["0.5"][0], GIVEN]}, {}, "after zero_mean_unit_variance"),
+        ({"before": [SAMPLE_STEPS["0.5"][0], GIVEN]}, {}, "after a mean and deviation of the image"),
         (
             {"before": [{"id": "scale_range"}, UNIT | {"kwargs": {"offset": -9.0}}]},
             {},
             "make a section model.input that",
         ),
         ({}, {"kind": "exported"}, "model.kind is exported, for which .* has no weights; it has torchscript, onnx"),
-        ({"weights": ("pytorch_state_dict",)}, {}, r"built by code, net\.py:make\. No code of a package is executed"),
+        ({"weights": ("pytorch_state_dict",)}, {}, r"built by code: net\.py:make\. Nothing that a description brings"),
         ({"weights": ()}, {}, "weights: Dictionary should have at least 1 item"),
     ],
 )

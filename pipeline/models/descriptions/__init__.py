@@ -8,9 +8,17 @@ from pathlib import Path
 from pipeline.config import ModelConfig
 from pipeline.errors import BandsError
 from pipeline.models.descriptions.bioimage import read_bioimage
+from pipeline.models.descriptions.deepness import read_deepness
 from pipeline.models.descriptions.description import DescribedModel
+from pipeline.models.descriptions.monai import read_monai
+from pipeline.models.descriptions.pretrained import read_pretrained
 
-DESCRIPTION_FORMATS: dict[str, Callable[[Path], DescribedModel | None]] = {"bioimage.io": read_bioimage}
+DESCRIPTION_FORMATS: dict[str, Callable[[Path], DescribedModel | None]] = {
+    "bioimage.io": read_bioimage,
+    "MONAI": read_monai,
+    "save_pretrained": read_pretrained,
+    "Deepness": read_deepness,
+}
 """Readers of ``model.path`` by the name of the format; one returns None where the path is none of its own."""
 
 
@@ -37,20 +45,22 @@ def read_description(path: Path) -> DescribedModel | None:
 
 
 def with_weights_file(model: ModelConfig, bands: int) -> ModelConfig:
-    """The model with the file of its weights as path, where its path is a description; else as it is.
+    """The model with its file of weights and what builds its network, where its path is a description; else as it is.
 
     Raises
     ------
     BandsError
         The description states another number of bands.
     ModelError
-        The weights are not there, or are others than the description states.
+        The weights are not there, or are others than the description states; or its code is not trusted.
     """
     description = None if model.path is None else read_description(model.path)
     if description is None:
         return model
     _require_bands(description, bands)
-    return model.model_copy(update={"path": description.weights_file(model)})
+    # asked anew wherever a network is loaded, so that neither a store nor a plan can answer for the user
+    factory = model.factory or description.state(model).code
+    return model.model_copy(update={"path": description.weights_file(model), "factory": factory})
 
 
 def _require_bands(description: DescribedModel, bands: int) -> None:

@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 from pipeline.config import ClassConfig, ModelConfig
 
+STATED_ORIGIN = "the model's description"
+"""Who has a value, as the plan prints it, where a format names no other document."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
@@ -24,10 +27,17 @@ class Statement:
     kind: str
     factory: str | None = None
     """Of a library's network, which is built by arguments alone."""
+    code: str | None = None
+    """What builds the network where the description brings or names code and the config trusts it, as
+    ``model.factory`` names it on this machine."""
     arch: str | None = None
     args: dict[str, Any] = field(default_factory=dict)
     input: dict[str, Any] = field(default_factory=dict)
     """Keys of ``model.input``, less those that the config gives or replaces."""
+    origin: str = STATED_ORIGIN
+    """Who has the values, as the plan prints it."""
+    input_origin: str | None = None
+    """The same of ``input``, where that comes from elsewhere."""
     of_each_sample: bool = False
     """Whether ``normalise`` was of each image in the training."""
     output: dict[str, Any] = field(default_factory=dict)

@@ -19,7 +19,7 @@ MAX_DOCUMENT_VALUES = 50_000
 
 
 def parse_document(content: bytes, name: str) -> dict[str, Any]:
-    """The sections of a description.
+    """The sections of a description in YAML.
 
     Parameters
     ----------
@@ -33,8 +33,7 @@ def parse_document(content: bytes, name: str) -> dict[str, Any]:
     ModelError
         It is too long, no YAML, no mapping, or written to grow when it is read.
     """
-    if len(content) > MAX_BYTES:
-        raise ModelError(f"{name} has {len(content):,} bytes, and a description may have {MAX_BYTES:,}. {_SHORTEN}")
+    _check_length(content, name)
     try:
         text = content.decode("utf-8")
         _check_size(text, name)
@@ -44,12 +43,21 @@ def parse_document(content: bytes, name: str) -> dict[str, Any]:
         where = f" at line {mark.line + 1}" if mark else ""
         reason = getattr(error, "problem", None) or type(error).__name__
         raise ModelError(f"{name} is not valid YAML{where}: {reason}. Fetch the package again, or mend it.") from error
-    if not isinstance(document, dict):
-        raise ModelError(f"{name} holds no sections, so that it describes no model. Fetch the package again.")
-    return document
+    return _sections(document, name)
 
 
 _SHORTEN = "Leave out what is no part of the model, such as long texts."
+
+
+def _check_length(content: bytes, name: str) -> None:
+    if len(content) > MAX_BYTES:
+        raise ModelError(f"{name} has more than the {MAX_BYTES:,} bytes that a description may have. {_SHORTEN}")
+
+
+def _sections(document: object, name: str) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise ModelError(f"{name} holds no sections, so that it describes no model. Fetch the package again.")
+    return document
 
 
 def _check_size(text: str, name: str) -> None:

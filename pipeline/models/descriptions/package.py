@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
+from zipfile import ZipInfo
 
 from pipeline.errors import ModelError
 from pipeline.models.descriptions import archive
@@ -32,8 +33,17 @@ class Package(Protocol):
     def content(self) -> bytes:
         """The bytes of the description, cut off beyond what is allowed."""
 
+    def holds(self, source: str) -> bool:
+        """Whether a file is in the package."""
+
+    def read(self, source: str) -> bytes:
+        """The bytes of a small file, cut off beyond what is allowed; raises ModelError where it is not there."""
+
     def file(self, source: str) -> Path:
         """A file that the description names, on disk; raises ModelError where it is not in the package."""
+
+    def folder(self) -> Path:
+        """The folder that names are relative to, on disk, with all files in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +62,15 @@ class FolderPackage:
 
     def content(self) -> bytes:
         """The bytes of the description, cut off beyond what is allowed; raises ModelError where it cannot be read."""
-        try:
-            with self.document.open("rb") as file:
-                return file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise ModelError(
-                f"model.path {self.document} cannot be read: {error.strerror}. Give another file."
-            ) from error
+        return _read(self.document)
+
+    def holds(self, source: str) -> bool:
+        """Whether a file is beside the description."""
+        return (self.root / _local_name(source, self.name)).is_file()
+
+    def read(self, source: str) -> bytes:
+        """The bytes of a small file, cut off beyond what is allowed; raises ModelError as `file`."""
+        return _read(self.file(source))
 
     def file(self, source: str) -> Path:
         """A file that the description names; raises ModelError where it does not lie in the description's folder."""
@@ -69,6 +81,10 @@ class FolderPackage:
         if not path.is_file():
             raise ModelError(f"{self.name} names {source}, which is not beside it. {DOWNLOAD}")
         return path
+
+    def folder(self) -> Path:
+        """The folder that names are relative to."""
+        return self.root.resolve()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +105,34 @@ class ZipPackage:
         """The bytes of the description, cut off beyond what is allowed; raises ModelError where they are damaged."""
         return archive.read_member(self.path, archive.members(self.path)[self.member], MAX_BYTES)
 
+    def holds(self, source: str) -> bool:
+        """Whether the archive has a file beside the description."""
+        return self._member(source) in archive.members(self.path)
+
+    def read(self, source: str) -> bytes:
+        """The bytes of a small file, cut off beyond what is allowed; raises ModelError as `file`."""
+        return archive.read_member(self.path, self._entry(source), MAX_BYTES)
+
     def file(self, source: str) -> Path:
         """A file that the description names, unpacked; raises ModelError where the archive does not hold it."""
-        name = str(PurePosixPath(self.root) / _local_name(source, self.name))
-        entry = archive.members(self.path).get(name)
+        return archive.unpacked(self.path, self._entry(source))
+
+    def folder(self) -> Path:
+        """The folder of the description, with all files of the archive unpacked."""
+        for entry in archive.members(self.path).values():
+            archive.unpacked(self.path, entry)
+        return archive.unpacked(self.path, archive.members(self.path)[self.member]).parents[
+            len(PurePosixPath(self.member.removeprefix(self.root)).parts) - 1
+        ]
+
+    def _member(self, source: str) -> str:
+        return str(PurePosixPath(self.root) / _local_name(source, self.name))
+
+    def _entry(self, source: str) -> ZipInfo:
+        entry = archive.members(self.path).get(self._member(source))
         if entry is None:
             raise ModelError(f"{self.name} names {source}, which the zip file does not hold. {DOWNLOAD}")
-        return archive.unpacked(self.path, entry)
+        return entry
 
 
 def find_package(path: Path, names: tuple[str, ...], endings: tuple[str, ...] = ()) -> Package | None:
@@ -134,6 +171,14 @@ def _zip_package(path: Path, names: tuple[str, ...]) -> Package:
     members = sorted(archive.members(path), key=lambda member: (len(PurePosixPath(member).parts), member))
     member, name = next((member, name) for member in members for name in names if archive.is_top_member(member, name))
     return ZipPackage(path, member, member.removesuffix(name))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ModelError(f"model.path {path} cannot be read: {error.strerror}. Give another file.") from error
 
 
 def _local_name(source: str, name: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from pipeline.config.hub_address import HubFile
+from pipeline.config.hub_address import FOLDER_DOCUMENT, HubFile
 from pipeline.errors import ModelError
+from pipeline.models.descriptions.pretrained.read import PROCESSOR_NAME, read_config_document
+from pipeline.models.descriptions.pretrained.weights import WEIGHT_NAMES
 from pipeline.models.hub.companions import companions
 from pipeline.models.hub.faults import hub_fault, is_outage
 from pipeline.models.hub.library import (
@@ -42,12 +44,30 @@ def fetch(file: HubFile, *, silent: bool = False) -> Path:
         It cannot be had, or came as another one than the hub lists.
     """
     path = _checked(_present(file, file.file, silent), file)
+    if PurePosixPath(file.file).name == FOLDER_DOCUMENT:
+        return _folder(file, path, silent)
     weights = {}
     for name, required in companions(path, file.file):
-        beside = _companion(file, name, required, silent)
+        beside = _companion(file, name, required, silent or not required)
         if beside is not None and required:
             weights[name] = _checked(beside, file)
     return plain_files(file, {file.file: path, **weights}) if weights else path
+
+
+def _folder(file: HubFile, document: Path, silent: bool) -> Path:
+    """The document of a folder of save_pretrained, with its weights and its processor beside it."""
+    network = read_config_document(document)
+    if network is None or network.fault is not None:  # what is read next says what is wrong
+        return document
+    folder, (preferred, second) = PurePosixPath(file.file).parent, WEIGHT_NAMES
+    name = str(folder / preferred)
+    weights = _companion(file, name, False, silent)
+    if weights is None:
+        name = str(folder / second)
+        weights = _present(file, name, silent)
+    processor = _companion(file, str(folder / PROCESSOR_NAME), False, silent)
+    steps = {} if processor is None else {str(folder / PROCESSOR_NAME): processor}
+    return plain_files(file, {file.file: document, name: _checked(weights, file), **steps})
 
 
 def _present(file: HubFile, name: str, silent: bool) -> Path:
@@ -66,18 +86,18 @@ def _companion(file: HubFile, name: str, required: bool, silent: bool) -> Path |
     if required:
         return _present(file, name, silent)
     cached = cached_file(file, name)
-    return cached if cached is not None or is_absent(file, name) or is_offline() else _hints(file, name)
+    return cached if cached is not None or is_absent(file, name) or is_offline() else _offered(file, name, silent)
 
 
-def _hints(file: HubFile, name: str) -> Path | None:
-    """A file with hints from the server; None where there is none, as most often, or no answer."""
+def _offered(file: HubFile, name: str, silent: bool) -> Path | None:
+    """A file that need not be there, from the server; None where there is none, as most often, or no answer."""
     try:
         require_on_server(file, name, SHORT_TIMEOUT_S)  # a download would try again and again
     except Exception as error:  # as above
         if is_outage(error):
             return None
     try:
-        with without_progress(True):
+        with without_progress(silent):
             return download(file, name)  # which notes in the cache that there is none
     except Exception:  # as above
         return None

@@ -6,7 +6,9 @@ The library ``onnx`` reads the whole file; its weights are let go with the messa
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from math import prod
 from pathlib import Path
@@ -110,6 +112,14 @@ def read_onnx(path: Path) -> OnnxFile:
             f"model.path {path} has more than 2 GiB, which is the most that one ONNX file can have. "
             "Export it again with its weights in a file beside it."
         )
+    require("onnx", EXTRA, "model.kind onnx")
+    state = path.stat()
+    return _read_once(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _read_once(path: Path, size: int, modified: int) -> OnnxFile:
+    """Once for each state of a file: its description and its loader both ask."""
     library = require("onnx", EXTRA, "model.kind onnx")
     from google.protobuf.message import DecodeError  # it comes with onnx
 
@@ -120,6 +130,12 @@ def read_onnx(path: Path) -> OnnxFile:
     if model is None:
         raise ModelError(f"model.path {path} holds no ONNX graph. Give the file with the whole network.")
     return model
+
+
+def image_channels(values: Iterable[Value]) -> int | None:
+    """Channels of the first image among inputs or outputs; None where they may vary, or come last."""
+    shapes = (value.shape for value in values if len(value.shape) == 4)
+    return next((None if channels_last(shape) else shape[1] for shape in shapes), None)
 
 
 def channels_last(shape: Shape) -> bool:

@@ -19,6 +19,7 @@ from pipeline.errors import ModelError
 from pipeline.models.bn_folding import exported, scripted
 from pipeline.models.loaded import Loaded
 from pipeline.models.onnx_runtime.network import OnnxNetwork
+from pipeline.models.openvino.unroll import unrolled
 from pipeline.models.output import chosen_name, entries, require_scores
 
 SUMMARIES = ("No conversion rule found for operations: ", "Conversion is failed for: ")
@@ -105,8 +106,8 @@ def _of_script(network: Loaded, example: torch.Tensor) -> ConvertedGraph:
         if module is None:
             raise ModelError(f"OpenVINO cannot take this network ({description})")
     with optimized_execution(False):
-        tensors = entries(module(example))
-    model, weights = _graph_of(module)
+        tensors = entries(network.module(example))
+    model, weights = _graph_of(unrolled(module))
     return ConvertedGraph(
         model=model,
         weights=weights,

@@ -22,7 +22,7 @@ from pipeline.planning.first_config.yaml_sections import header_comments, model_
 from pipeline.planning.yaml_text import comment
 from pipeline.sources import open_source, with_notes
 
-WITH_ARGS = {"python", "classifier", "smp", *NETWORKS}
+WITH_ARGS = {"python", "classifier", "smp", "transformers", *NETWORKS}
 """Kinds that are built with arguments."""
 
 

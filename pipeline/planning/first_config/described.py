@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
-from pipeline.models.descriptions.description import DescribedModel
+from pipeline.models.descriptions.description import STATED_ORIGIN, DescribedModel
 from pipeline.models.descriptions.overrides import LINEAR
 from pipeline.planning.described import OVERRIDDEN, with_description
-from pipeline.planning.first_config.deepness import TODO
 from pipeline.planning.first_config.facts import ModelFacts
+from pipeline.planning.first_config.missing_library import missing_library
 
 PLACEHOLDER = "network.py:build"
-FACTORY_TODO = "model.factory, which builds the network and is executed: {code}; name it by --factory if you trust it"
+FACTORY_TODO = (
+    "model.factory, which builds the network and is executed: {code}; name it by --factory if you trust it, or leave "
+    "model.factory out and set model.trust: true"
+)
 
 
 def facts(description: DescribedModel, factory: str | None) -> ModelFacts:
@@ -37,8 +39,8 @@ def facts(description: DescribedModel, factory: str | None) -> ModelFacts:
     statement, filled = description.state(given), with_description(given)
     return ModelFacts(
         description=f"a model that is described as those of {description.format} are",
-        model={"kind": filled.kind, **model, **({"args": filled.args} if filled.args else {})},
-        runs=factory is not None or code is None,
+        model={"kind": filled.kind, **model, **_building(filled)},
+        runs=(factory is not None or code is None) and missing_library(filled.kind) is None,
         is_native=True,
         bands=description.bands,
         band_names=description.band_names,
@@ -46,7 +48,7 @@ def facts(description: DescribedModel, factory: str | None) -> ModelFacts:
         classes=[row.model_dump(exclude_unset=True) for row in filled.classes or ()],
         input=_stated_input(filled),
         pixel_size=description.pixel_size,
-        origin="its description",
+        origin="its description" if statement.origin == STATED_ORIGIN else statement.origin,
         notes=tuple(sentence for sentence in filled.described if not sentence.startswith(OVERRIDDEN)),
         todo=_todo(code if factory is None else None, filled),
     )
@@ -56,7 +58,14 @@ def _todo(code: str | None, filled: ModelConfig) -> tuple[str, ...]:
     """What has to be named or installed before the network runs."""
     if code is not None:
         return (FACTORY_TODO.format(code=code),)
-    return (TODO,) if filled.kind == "onnx" and find_spec("onnxruntime") is None else ()
+    missing = missing_library(filled.kind)
+    return () if missing is None else (missing,)
+
+
+def _building(filled: ModelConfig) -> dict[str, Any]:
+    """What builds a library's network."""
+    keys = {"arch": filled.arch, "args": filled.args}
+    return {key: value for key, value in keys.items() if value}
 
 
 def _stated_input(filled: ModelConfig) -> dict[str, Any]:

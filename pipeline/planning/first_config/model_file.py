@@ -22,7 +22,7 @@ from pipeline.models.weights.file_type import (
     folder_error,
     wrong_file_error,
 )
-from pipeline.planning.first_config import deepness, described, wsinfer
+from pipeline.planning.first_config import described, onnx_file, wsinfer
 from pipeline.planning.first_config.facts import ModelFacts
 from pipeline.planning.first_config.state_dict import facts_from_state_dict
 
@@ -131,5 +131,5 @@ FACT_READERS: dict[str, Callable[[Path], ModelFacts]] = {
     EXPORTED: _exported,
     SAFETENSORS: _safetensors,
     SAVED: _state,
-    ONNX: deepness.facts,
+    ONNX: onnx_file.facts,
 }

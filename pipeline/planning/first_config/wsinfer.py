@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipeline.models.descriptions.foreign_entries import EIGHT_BITS, class_list, mean_and_std, training_size
 from pipeline.models.weights.file_type import TORCHSCRIPT
-from pipeline.planning.first_config.facts import EIGHT_BITS, ModelFacts, class_list, mean_and_std, training_size
+from pipeline.planning.first_config.facts import ModelFacts
 
 
 def facts(path: Path) -> ModelFacts:

@@ -16,8 +16,9 @@ from pipeline.config.paths import anchored_path, is_gdal_name
 from pipeline.geometry.grid import Grid
 from pipeline.inspect.scene_values import Values, guess_normalisation
 from pipeline.interfaces import Source
+from pipeline.models.descriptions.foreign_entries import EIGHT_BITS
 from pipeline.planning import edges
-from pipeline.planning.first_config.facts import EIGHT_BITS, ModelFacts
+from pipeline.planning.first_config.facts import ModelFacts
 from pipeline.planning.first_config.network import NetworkFacts
 from pipeline.planning.first_config.planes import PlaneSelect
 from pipeline.planning.first_config.scene_bands import BandChoice

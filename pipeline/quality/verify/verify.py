@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from pipeline.config.load import validated_config
+from pipeline.config.trust import without_trust
 from pipeline.errors import StoreError
 from pipeline.inference.block_task import reuse_network
 from pipeline.locations import Place
@@ -125,7 +126,7 @@ def job_of(
             f"which changes no pixel, and verify it then."
         )
     named = [] if source is None else [f"source.path={json.dumps(source, ensure_ascii=False)}"]
-    config = validated_config(meta["given"], [*overrides, *named], store)
+    config = validated_config(without_trust(meta["given"]), [*overrides, *named], store)
     output = config.output.model_copy(update={"path": store})
     job = prepare_job(config.model_copy(update={"output": output}), silent=silent)
     if source is not None and job.moved:

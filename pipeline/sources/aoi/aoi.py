@@ -124,7 +124,7 @@ class Area:
         Large parts are hit more often.
         """
         pieces = self._aoi_pieces.pieces
-        sizes = shapely.area(pieces)
+        sizes = self._aoi_pieces.areas
         piece = pieces[rng.choice(len(pieces), p=sizes / sizes.sum())]
         left, top, right, bottom = piece.bounds
         points = shapely.points(rng.uniform(left, right, _RANDOM_POINTS), rng.uniform(top, bottom, _RANDOM_POINTS))

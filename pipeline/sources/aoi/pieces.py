@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,8 @@ class AoiPieces:
     """(pieces,) polygons that do not overlap, cut along the edges of pixels, so that no cut runs through a centre."""
     tree: shapely.STRtree
     """Of the pieces."""
+    areas: npt.NDArray[np.float64]
+    """(pieces,) px²."""
     digest: str
 
     def near(self, window: Window) -> GeometryArray:
@@ -83,16 +86,42 @@ def load_aoi_pieces(layer: PolygonFile, grid: Grid) -> AoiPieces:
     check_sides(layer, grid)
     whole = Window(row=0, col=0, height=grid.height, width=grid.width)
     features = layer.read(bbox_to_read(layer, grid, whole))
-    shape = shapely.intersection(_united(in_pixels(_valid(features.polygons), layer, grid)), _box(whole))
-    if not shapely.area(shape):
+    shapes = shapely.intersection(_united(in_pixels(_valid(features.polygons), layer, grid)), _box(whole))
+    if not shapely.area(shapes).sum():
         raise _no_overlap_error(layer, grid) if len(layer.read(None).fids) else _empty_error(layer)
-    pieces = np.array(list(_cut(shape, whole)), dtype=object)
-    return AoiPieces(pieces, shapely.STRtree(pieces), _digest(layer, features))
+    pieces = _pieces(shapes)
+    return AoiPieces(pieces, shapely.STRtree(pieces), shapely.area(pieces), _digest(layer, features))
 
 
-def _united(polygons: GeometryArray) -> Any:
-    """One area of polygons that may cover each other."""
-    return shapely.union_all(_valid(polygons))
+def _united(polygons: GeometryArray) -> GeometryArray:
+    """Areas that have no point in common, of polygons that may cover each other.
+
+    Only polygons that meet are united: to unite a hundred thousand that lie apart takes as long as to run a block each.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    valid = _valid(polygons)
+    first, second = shapely.STRtree(valid).query(valid, predicate="intersects")
+    pairs = coo_array((np.ones(len(first), dtype=np.int8), (first, second)), shape=(len(valid),) * 2)
+    number, groups = connected_components(pairs, directed=False)
+    ends = np.cumsum(np.bincount(groups, minlength=number))[:-1]
+    members = np.split(valid[np.argsort(groups, kind="stable")], ends)
+    return np.array([shapely.union_all(one) if len(one) > 1 else one[0] for one in members if len(one)], dtype=object)
+
+
+def _pieces(shapes: GeometryArray) -> GeometryArray:
+    """Small pieces of shapes that do not overlap."""
+    small = shapely.get_num_coordinates(shapes) <= VERTICES
+    cut = [piece for shape in shapes[~small] for piece in _cut(shape, _frame(shape))]
+    return np.array([*polygon_parts(shapes[small]), *cut], dtype=object)
+
+
+def _frame(shape: Any) -> Window:
+    """The pixels that a shape reaches into."""
+    left, top, right, bottom = shapely.bounds(shape)
+    rows, cols = Span(math.floor(top), math.ceil(bottom)), Span(math.floor(left), math.ceil(right))
+    return Window.of(rows, cols)
 
 
 def _valid(polygons: GeometryArray) -> GeometryArray:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from pipeline.engines.dask import worker_side as enrolling
+from pipeline.engines.dask.cluster_of_threads import _cluster
 from pipeline.engines.dask.cluster_settings import dashboard
 from pipeline.engines.dask.connection import ItemDone, SchedulerConnection, WorkerEvent, WorkerReply, WorkersSeen
-from pipeline.engines.threads import _cluster
 from pipeline.interfaces import EngineOptions
 from tests.engines import works
 

@@ -13,7 +13,7 @@ from pipeline.models.bn_folding import fold
 from tests.models import stand_in
 from tests.models.test_models import MAKERS
 
-PLAIN = {"python", "classifier"}
+PLAIN = {"python", "classifier", "transformers"}
 """Made here without batch norm."""
 
 
@@ -22,6 +22,7 @@ PLAIN = {"python", "classifier"}
 @pytest.mark.parametrize("kind", MAKERS)
 def test_every_kind_is_folded_or_says_why_not(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, stand_in.NAME, stand_in.library())
+    monkeypatch.setitem(sys.modules, "transformers", stand_in.transformers_library())
     config, _ = MAKERS[kind](tmp_path)
     network = load(config, 3, torch.device("cpu"))
     found = fold(network)

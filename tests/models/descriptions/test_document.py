@@ -19,7 +19,7 @@ LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] *
         ("a: !!python/object/apply:os.system [ls]", "is not valid YAML"),
         ("a: [1", "is not valid YAML at line"),
         ("- a", "holds no sections"),
-        ("a: " + "x" * MAX_BYTES, "may have 262,144"),
+        ("a: " + "x" * MAX_BYTES, "more than the 262,144 bytes"),
     ],
 )
 def test_what_is_no_description_is_refused(text: str, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,10 @@ import torch
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError, PipelineError, Unfinished
 from pipeline.models import load
+from pipeline.models.descriptions import with_weights_file
 from pipeline.models.hub import locate_model, model_on_this_machine
+from pipeline.planning.described import with_description
+from tests.models.descriptions.pretrained.folders import PROCESSOR, TRANSFORMERS
 from tests.models.hub.server import FIRST, SECOND, Hub, connected
 from tests.models.onnx_files import to_onnx
 
@@ -166,6 +170,36 @@ def test_files_beside_a_network_come_with_it(hub: Hub) -> None:
     path = locate_model(model()).model.path
     assert path is not None
     assert (path.parent / "config.json").read_bytes() == b"{}"
+
+
+@pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
+def test_a_folder_of_save_pretrained_comes_with_its_weights_and_its_processor(
+    weights: str, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHOLECLOTH_CACHE", str(tmp_path / "ours"))
+    documents = {"config.json": TRANSFORMERS, "preprocessor_config.json": PROCESSOR}
+    hub.commits[FIRST] = {name: json.dumps(document).encode() for name, document in documents.items()}
+    hub.commits[FIRST] |= {weights: b"weights", "README.md": b""}
+    located = locate_model(ModelConfig.model_validate({"path": "hf://owner/nets@main"})).model
+    assert located.address == f"hf://owner/nets/config.json@main#commit={FIRST}"
+    filled = with_description(located)
+    assert (filled.kind, filled.arch) == ("transformers", "SegformerForSemanticSegmentation")
+    assert filled.input is not None
+    assert filled.input.size == 64
+    file = with_weights_file(filled, 3).path
+    assert file is not None
+    assert (file.name, file.read_bytes()) == (weights, b"weights")
+    hub.asked.clear()
+    assert locate_model(ModelConfig.model_validate({"path": f"hf://owner/nets@{FIRST}"})).model.path == located.path
+
+
+def test_weights_are_not_fetched_for_a_network_that_is_refused(hub: Hub) -> None:
+    document = {**TRANSFORMERS, "auto_map": {"AutoModel": "net.Net"}}
+    hub.commits[FIRST] |= {"config.json": json.dumps(document).encode(), "model.safetensors": b"weights"}
+    located = locate_model(ModelConfig.model_validate({"path": "hf://owner/nets@main"})).model
+    with pytest.raises(ModelError, match="no code of such a folder is executed"):
+        with_description(located)
+    assert not any("safetensors" in path for _, path in hub.asked)
 
 
 def test_an_onnx_network_runs_with_the_weights_beside_it(hub: Hub, tmp_path: Path) -> None:

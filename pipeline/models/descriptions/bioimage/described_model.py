@@ -71,7 +71,7 @@ class BioimageModel:
         """The architecture, where no weights hold the whole network."""
         if EXECUTING not in self.model.weights or any(name in self.model.weights for name in PREFERRED):
             return None
-        return self.model.weights[EXECUTING].architecture or "code that is not named"
+        return str(self.model.weights[EXECUTING].architecture or "code that is not named")
 
     def reference_case(self, model: ModelConfig, key: str) -> ReferenceCase | None:
         """The test image of an output; raises ModelError where its files are missing or others."""

@@ -8,7 +8,6 @@ from typing import Any
 from pipeline.models.descriptions.description import Tolerance
 from pipeline.models.descriptions.package import Package
 
-BandNumbers = float | list[float]
 PLAIN_NAMES = {"", "channel", "c", "class", "logits", "mask", "output", "prediction", "probability", "raw", "score"}
 """Of channels that say nothing of what is in them, but for a number."""
 
@@ -91,6 +90,21 @@ class DescribedTensor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture:
+    """The code that builds a network."""
+
+    name: str
+    """Of the function or class."""
+    file: FileReference | None = None
+    """In the package; None where it is a library's."""
+    module: str | None = None
+    """Of a library."""
+
+    def __str__(self) -> str:
+        return f"{self.module if self.file is None else self.file.source}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
     """One file of weights."""
 
@@ -98,8 +112,7 @@ class Weights:
     file: FileReference
     external: FileReference | None = None
     """Weights beside an ONNX file."""
-    architecture: str | None = None
-    """The code that builds the network, in words."""
+    architecture: Architecture | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     """Of that code."""
 

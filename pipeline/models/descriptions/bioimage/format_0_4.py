@@ -7,14 +7,16 @@ from typing import Any, Literal
 from pydantic import AliasChoices, Field
 
 from pipeline.models.descriptions.bioimage.description import (
+    Architecture,
     DescribedTensor,
     FileReference,
     ModelDescription,
     ProcessingStep,
     TensorAxis,
 )
-from pipeline.models.descriptions.bioimage.parts import ConfigPart, DocumentPart, FilePart, explained, weights_of
+from pipeline.models.descriptions.bioimage.parts import ConfigPart, FilePart, Sha256, weights_of
 from pipeline.models.descriptions.package import Package
+from pipeline.models.descriptions.parts import DocumentPart, explained
 
 
 class _StepPart(DocumentPart):
@@ -54,12 +56,17 @@ class _WeightsPart(FilePart):
     """A file of weights, with the code that builds its network where it needs any."""
 
     architecture: str | None = None
+    architecture_sha256: Sha256 | None = None
     arguments: dict[str, Any] = Field(default_factory=dict, validation_alias=AliasChoices("kwargs"))
 
     @property
-    def architecture_text(self) -> str | None:
-        """The code, for messages."""
-        return self.architecture
+    def architecture_code(self) -> Architecture | None:
+        """The code: ``file.py:name`` of the package, or ``module.name`` of a library."""
+        place, colon, name = (self.architecture or "").rpartition(":")
+        if colon:
+            return Architecture(name=name, file=FileReference(source=place, sha256=self.architecture_sha256))
+        module, _, name = (self.architecture or "").rpartition(".")
+        return Architecture(name=name, module=module) if module else None
 
     @property
     def architecture_arguments(self) -> dict[str, Any]:

@@ -8,13 +8,16 @@ from pydantic import AliasChoices, Field
 
 from pipeline.errors import ModelError
 from pipeline.models.descriptions.bioimage.description import (
+    Architecture,
     DescribedTensor,
+    FileReference,
     ModelDescription,
     ProcessingStep,
     TensorAxis,
 )
-from pipeline.models.descriptions.bioimage.parts import ConfigPart, DocumentPart, FilePart, explained, weights_of
+from pipeline.models.descriptions.bioimage.parts import ConfigPart, FilePart, Sha256, weights_of
 from pipeline.models.descriptions.package import Package
+from pipeline.models.descriptions.parts import DocumentPart, explained
 
 LETTERS = {"batch": "b", "channel": "c", "time": "t", "index": "i"}
 """Of types of axes; those of space go by their names."""
@@ -112,6 +115,7 @@ class ArchitecturePart(DocumentPart):
 
     callable: str
     source: str | None = None
+    sha256: Sha256 | None = None
     import_from: str | None = None
     arguments: dict[str, Any] = Field(default_factory=dict, validation_alias=AliasChoices("kwargs"))
 
@@ -123,10 +127,13 @@ class _WeightsPart(FilePart):
     architecture: ArchitecturePart | None = None
 
     @property
-    def architecture_text(self) -> str | None:
-        """The code, for messages."""
+    def architecture_code(self) -> Architecture | None:
+        """The code; None where it lies nowhere."""
         code = self.architecture
-        return None if code is None else f"{code.source or code.import_from or ''}:{code.callable}"
+        if code is None or not (code.source or code.import_from):
+            return None
+        file = None if code.source is None else FileReference(source=code.source, sha256=code.sha256)
+        return Architecture(name=code.callable, file=file, module=code.import_from)
 
     @property
     def architecture_arguments(self) -> dict[str, Any]:

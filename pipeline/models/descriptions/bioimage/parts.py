@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
-from pipeline.errors import ModelError
 from pipeline.models.descriptions.bioimage.description import FileReference, Weights
 from pipeline.models.descriptions.description import Tolerance
+from pipeline.models.descriptions.parts import DocumentPart, explained
 
 EXECUTING = "pytorch_state_dict"
 """The format whose network only code can build."""
-
-
-class DocumentPart(BaseModel):
-    """A part of a document; keys that do not decide how a network is run are not read."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 def _lower(value: object) -> object:
@@ -47,8 +39,8 @@ class TolerancePart(DocumentPart):
     relative_tolerance: float = Field(1e-3, ge=0)
     absolute_tolerance: float = Field(1e-3, ge=0)
     mismatched_elements_per_million: float = Field(100, ge=0)
-    output_ids: list[str] | str = []
-    weights_formats: list[str] = []
+    output_ids: tuple[str, ...] | str = ()
+    weights_formats: tuple[str, ...] = ()
 
     @property
     def tolerance(self) -> Tolerance | None:
@@ -59,15 +51,15 @@ class TolerancePart(DocumentPart):
             relative=self.relative_tolerance,
             absolute=self.absolute_tolerance,
             mismatched=self.mismatched_elements_per_million,
-            output=() if isinstance(self.output_ids, str) else tuple(self.output_ids),
-            formats=tuple(self.weights_formats),
+            output=() if isinstance(self.output_ids, str) else self.output_ids,
+            formats=self.weights_formats,
         )
 
 
 class ToolConfigPart(DocumentPart):
     """Section ``config.bioimageio``."""
 
-    reproducibility_tolerance: list[TolerancePart] = []
+    reproducibility_tolerance: tuple[TolerancePart, ...] = ()
 
 
 class ConfigPart(DocumentPart):
@@ -80,21 +72,6 @@ class ConfigPart(DocumentPart):
         """In the order in which they count."""
         parts = self.bioimageio.reproducibility_tolerance
         return tuple(part.tolerance for part in parts if part.tolerance is not None)
-
-
-@contextmanager
-def explained(name: str) -> Iterator[None]:
-    """Turn what pydantic does not like into one paragraph about the description ``name``."""
-    try:
-        yield
-    except ValidationError as error:
-        first, *others = error.errors()
-        where = ".".join(str(part) for part in first["loc"] if not str(part).endswith("Part"))
-        more = f" ({len(others)} more places are wrong)" if others else ""
-        raise ModelError(
-            f"{name} is no description that can be used: {where or 'it'}: {first['msg']}{more}. Mend it, or download "
-            f"the package again."
-        ) from error
 
 
 def weights_of(parts: dict[str, dict[str, Any] | None], read: type[FilePart], name: str) -> dict[str, Weights]:
@@ -114,6 +91,6 @@ def as_weights(format_name: str, part: FilePart) -> Weights:
         format=format_name,
         file=part.reference,
         external=None if external is None else external.reference,
-        architecture=getattr(part, "architecture_text", None),
+        architecture=getattr(part, "architecture_code", None),
         arguments=dict(getattr(part, "architecture_arguments", {})),
     )

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.models.descriptions.bioimage import steps
-from pipeline.models.descriptions.bioimage.description import BandNumbers, DescribedTensor
+from pipeline.models.descriptions.bioimage.description import DescribedTensor
 from pipeline.models.descriptions.bioimage.steps import Arguments, arguments_of
 from pipeline.models.descriptions.description import StepError
+from pipeline.models.descriptions.input_keys import BandNumbers
 
 Image = npt.NDArray[np.float64]
 

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.models.descriptions.bioimage.description import BandNumbers, ProcessingStep
+from pipeline.models.descriptions.bioimage.description import ProcessingStep
 from pipeline.models.descriptions.description import StepError
+from pipeline.models.descriptions.input_keys import BandNumbers
 
 MAX_EPS = 0.1
 

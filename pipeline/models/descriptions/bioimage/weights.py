@@ -1,6 +1,6 @@
 """Which weights of a package are run, and their file, whose digest is compared.
 
-What executes nothing comes first: ONNX, then TorchScript. Code of a package is never executed.
+What executes nothing comes first: ONNX, then TorchScript. Code of a package is executed where it is trusted alone.
 """
 
 from __future__ import annotations
@@ -10,8 +10,14 @@ from pathlib import Path
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
-from pipeline.models.descriptions.bioimage.description import FileReference, ModelDescription, Weights
+from pipeline.models.descriptions.bioimage.description import (
+    Architecture,
+    FileReference,
+    ModelDescription,
+    Weights,
+)
 from pipeline.models.descriptions.bioimage.parts import EXECUTING
+from pipeline.models.descriptions.trust import trusted_factory
 from pipeline.models.weights import sha256
 
 PREFERRED = ("onnx", "torchscript")
@@ -26,16 +32,19 @@ def choose_kind(model: ModelConfig, description: ModelDescription) -> str:
     Raises
     ------
     ModelError
-        The description has no weights that can be run without its code.
+        The description has no weights that can be run.
     """
     if model.kind is not None:
         return model.kind
     if model.factory is not None:
         return "python"
     chosen = next((name for name in PREFERRED if name in description.weights), None)
-    if chosen is None:
-        raise _no_weights_error(description)
-    return chosen
+    if chosen is None and EXECUTING not in description.weights:
+        raise ModelError(
+            f"{description.package.name} has weights of {', '.join(description.weights)} alone, and onnx and "
+            f"torchscript are run. Convert them (python -m tf2onnx.convert), and give the file with model.kind: onnx."
+        )
+    return chosen or "python"
 
 
 def choose_weights(kind: str, description: ModelDescription) -> Weights:
@@ -70,16 +79,28 @@ def _digest(path: Path, size: int, modified: int) -> str:
     return sha256(path)
 
 
-def _no_weights_error(description: ModelDescription) -> ModelError:
-    name, weights = description.package.name, description.weights.get(EXECUTING)
-    if weights is None:
-        return ModelError(
-            f"{name} has weights of {', '.join(description.weights)} alone, and onnx and torchscript are run. Convert "
-            f"them (python -m tf2onnx.convert), and give the file with model.kind: onnx."
+def architecture_factory(model: ModelConfig, description: ModelDescription) -> str:
+    """The code of a description that builds the network, as ``model.factory`` names it.
+
+    Raises
+    ------
+    ModelError
+        It is not trusted, not named, missing, or another than the description states.
+    """
+    architecture = description.weights[EXECUTING].architecture
+    if architecture is None:
+        raise ModelError(
+            f"{description.package.name} has weights of {EXECUTING}, whose network is built by code that is not named. "
+            f"Name it as model.factory (file.py:callable or package.module:callable), or take a package with "
+            f"torchscript or onnx weights."
         )
-    code = weights.architecture or "which is not named"
-    return ModelError(
-        f"{name} has weights of {EXECUTING} alone, whose network is built by code, {code}. No code of a package is "
-        f"executed. If you trust it, name it as model.factory (file.py:callable or package.module:callable); its "
-        f"arguments are taken from the description. Or take a package with torchscript or onnx weights."
+    return trusted_factory(
+        model, description.package.name, str(architecture), lambda: _place_of_code(description, architecture)
     )
+
+
+def _place_of_code(description: ModelDescription, architecture: Architecture) -> str:
+    if architecture.file is None:
+        return str(architecture)
+    verified_file(description, architecture.file)
+    return f"{description.package.folder() / architecture.file.source}:{architecture.name}"

@@ -92,7 +92,7 @@ def test_keys_do_what_steps_do(steps: list[tuple[str, dict[str, Any]]]) -> None:
         ([("blur", {})], "blur is not among the steps"),
         ([("ensure_dtype", {"dtype": "uint8"})], "ensure_dtype uint8 cuts fractions off"),
         ([SAMPLE, RANGE], "scale_range follows another step"),
-        ([SAMPLE, UNIT], "scale_linear after zero_mean_unit_variance"),
+        ([SAMPLE, UNIT], "scale_linear after a mean and deviation of the image"),
         ([("scale_linear", {"gain": -1.0}), SAMPLE], "turns light to dark"),
         ([("scale_linear", {"axis": "c", "gain": [1.0, 2.0, 3.0]}), SAMPLE], "differs from band to band"),
         ([("zero_mean_unit_variance", {"axes": ["x"]})], "counts along x"),

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from onnx import load as load_model
 from onnx import save
 from onnx.helper import set_model_props
@@ -14,7 +15,7 @@ from pipeline.config.load import load_config
 from pipeline.errors import ModelError
 from pipeline.planning.prepare import prepare_job
 from tests import networks, scenes
-from tests.models.onnx_files import to_onnx
+from tests.models.onnx_files import described_convolution, to_onnx
 from tests.planning.first_config.first import planned, written
 
 
@@ -36,24 +37,14 @@ SAID = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("names", ['{"0": "other", "1": "field"}', "{1: 'field', 0: 'other'}"])
-@pytest.mark.parametrize("key", ["tile_size", "tiles_size"])
-def test_deepness_says_its_parameters_in_the_onnx_file(names: str, key: str, folder: Path) -> None:
-    onnx(folder / "a.onnx", **SAID, **{"class_names": names, key: "512"})
+def test_the_path_is_all_that_is_written_of_a_network_of_deepness(folder: Path) -> None:
+    described_convolution(folder / "a.onnx", channels=2, **SAID, class_names="{0: 'other', 1: 'field'}")
     made, config = written(folder, "a.onnx")
-    assert [row.name for row in config.model.classes or ()] == ["other", "field"]
-    assert config.model.input is not None
-    assert (config.model.input.mean, config.model.input.std, config.model.input.size) == (
-        [0.1, 0.2, 0.3],
-        [1, 1, 2],
-        512,
-    )
-    assert config.model.output.threshold == 0.4
-    assert "trained at 20 cm per px" in made.text
-    assert "as its metadata says, but of 8-bit images, and the scene is uint16" in made.text
-    assert config.model.kind == "onnx"
-    assert "3 bands → 2 channels; local, stride 1 px, radius 1 px" in made.text
+    assert yaml.safe_load(made.text)["model"] == {"path": "a.onnx"}
+    assert "network: model.input.mean: [0.1, 0.2, 0.3], as the file's metadata has it" in made.text
+    assert "network: pixels of 0.2 m in its training" in made.text
+    assert "GUESS" not in made.text.split("source:")[1]
+    assert config.model.classes is None
     assert made.todo == ()
 
 
@@ -66,21 +57,12 @@ def test_an_onnx_file_without_metadata_still_tells_its_bands_and_channels(tmp_pa
     assert "its metadata" not in made.text
 
 
-@pytest.mark.slow
-def test_metadata_that_are_no_numbers_are_not_believed(folder: Path) -> None:
-    onnx(
-        folder / "a.onnx",
-        standardization_mean="bright",
-        standardization_std="[NaN]",
-        seg_thresh="7",
-        tile_size="huge",
-        model_type='"Detector"',
-    )
+def test_names_that_another_program_left_are_taken(folder: Path) -> None:
+    described_convolution(folder / "a.onnx", channels=2, names="{0: 'other', 1: 'field'}", stride="32")
     made, config = written(folder, "a.onnx")
+    assert [row.name for row in config.model.classes or ()] == ["other", "field"]
     assert config.model.input is not None
-    assert config.model.input.model_fields_set == {"scale"}
-    assert config.model.output.threshold == 0.5
-    assert "call it a Detector, which gives no map of classes" in made.text
+    assert "as its metadata says" in made.text
 
 
 def test_an_onnx_file_that_was_cut_short_is_told_wherever_the_cut_is(folder: Path) -> None:
@@ -100,7 +82,8 @@ def test_without_onnxruntime_it_is_told_what_to_install_and_what_the_file_says(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     onnx(folder / "a.onnx")
-    monkeypatch.setattr("pipeline.planning.first_config.deepness.find_spec", lambda _: None)
+    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
+    monkeypatch.setattr("pipeline.planning.first_config.missing_library.find_spec", lambda _: None)
     made, config = written(folder, "a.onnx")
     assert "wholecloth[onnx]" in made.todo[0]
     assert (config.model.kind, len(config.model.classes or ())) == ("onnx", 2)
