@@ -77,10 +77,10 @@ def _by_name(request: RuntimeRequest) -> ChosenRuntime:
 
 
 def _by_facts(request: RuntimeRequest) -> ChosenRuntime:
-    """The first runtime that facts speak for and that is admitted; else what the network was loaded for."""
+    """The first installed runtime that facts speak for and that is admitted; else what the network was loaded for."""
     passed_over = []
     for name, runtime in KINDS.items():
-        if runtime.facts is None:
+        if runtime.facts is None or not runtime.release():
             continue
         trial = RuntimeTrial(request, name, TIE_TOLERANCE)
         reason = _missing_fact(request, name, runtime) or trial.obstacle()

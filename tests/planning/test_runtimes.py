@@ -19,6 +19,7 @@ from pipeline.inference import block_task
 from pipeline.interfaces import Locality, Radius
 from pipeline.models import runtimes as table
 from pipeline.models.loaded import Loaded
+from pipeline.models.runtimes import openvino
 from pipeline.models.runtimes.runtime import Facts, Runtime, RuntimeMemory
 from pipeline.planning import runtime_table, runtime_timings, runtime_trial, runtimes
 from pipeline.planning.describe import describe
@@ -231,6 +232,18 @@ def test_auto_takes_no_runtime_where_it_would_lose(
     chosen = choose_runtime(replace(request(), **change))
     assert chosen.name == "torch"
     assert reason in chosen.why
+
+
+def test_what_is_not_installed_is_not_mentioned_unless_it_is_asked_for(
+    made_up: MadeUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_up.release = ""
+    chosen = choose_runtime(request())
+    assert (chosen.name, chosen.why) == ("torch", "")
+    monkeypatch.setattr(openvino, "_release", lambda: "")
+    monkeypatch.setitem(table.KINDS, "openvino", openvino.OPENVINO_RUNTIME)
+    with pytest.raises(ConfigError, match=r"OpenVINO is not installed; .*pip install 'wholecloth\[openvino\]'"):
+        choose_runtime(replace(request(), requested="openvino"))
 
 
 def test_a_network_that_did_not_gain_speaks_against_those_with_its_operators(made_up: MadeUp) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from pipeline.models.bn_folding.scripted import fresh_copy
 
-AXES = 4
+IMAGE_AXES = 4
 """Of an image: batch, bands, rows and cols."""
 MAX_UNROLLINGS = 32
 """Rounds; each round learns the axes of what the loops of the one before gave."""
@@ -51,7 +51,7 @@ def _write_axes(graph: Any) -> int:
     images = _images(graph)
     asked = [node for node in graph.findAllNodes("aten::dim") if next(node.inputs()).debugName() in images]
     for node in asked:
-        number = graph.insertConstant(AXES)
+        number = graph.insertConstant(IMAGE_AXES)
         number.node().moveBefore(node)
         node.output().replaceAllUsesWith(number)
         node.destroy()
@@ -77,9 +77,10 @@ def _images(graph: Any) -> set[str]:
 
 
 def _simplify(graph: Any) -> None:
-    torch._C._jit_pass_constant_propagation(graph)
-    torch._C._jit_pass_constant_loop_unrolling(graph)
-    torch._C._jit_pass_remove_mutation(graph)
-    torch._C._jit_pass_constant_propagation(graph)
-    torch._C._jit_pass_peephole(graph, True)
-    torch._C._jit_pass_dce(graph)
+    passes: Any = torch._C  # some have no stubs
+    passes._jit_pass_constant_propagation(graph)
+    passes._jit_pass_constant_loop_unrolling(graph)
+    passes._jit_pass_remove_mutation(graph)
+    passes._jit_pass_constant_propagation(graph)
+    passes._jit_pass_peephole(graph, True)
+    passes._jit_pass_dce(graph)
