@@ -12,7 +12,7 @@ import torch
 
 from pipeline.models.bn_folding.scripted import fresh_copy
 
-IMAGE_AXES = 4
+AXIS_COUNT = 4
 """Of an image: batch, bands, rows and cols."""
 MAX_UNROLLINGS = 32
 """Rounds; each round learns the axes of what the loops of the one before gave."""
@@ -51,7 +51,7 @@ def _write_axes(graph: Any) -> int:
     images = _images(graph)
     asked = [node for node in graph.findAllNodes("aten::dim") if next(node.inputs()).debugName() in images]
     for node in asked:
-        number = graph.insertConstant(IMAGE_AXES)
+        number = graph.insertConstant(AXIS_COUNT)
         number.node().moveBefore(node)
         node.output().replaceAllUsesWith(number)
         node.destroy()
