@@ -48,11 +48,14 @@ def _of_store(request: RuntimeRequest) -> ChosenRuntime:
 
 
 def _stored_name(request: RuntimeRequest) -> str:
-    """Stores of before do not name it: they were made by the network as it was loaded, or compiled."""
+    """Stores of before do not name it: they were made by the network as it was loaded, or compiled.
+
+    Where the network is another one now, and with it what runs it, the fingerprint tells.
+    """
     if request.stored.get("compile"):
         return "compile"
     name = str(request.stored.get("runtime") or "torch")
-    return native_runtime(request.network) if name == "torch" else name
+    return native_runtime(request.network) if KINDS[name].native else name
 
 
 def _other_release(name: str, runtime: Runtime, release: str) -> str | None:

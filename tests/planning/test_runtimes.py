@@ -317,6 +317,7 @@ def test_stores_of_before_were_made_by_the_network_as_it_was_loaded_or_compiled(
     assert of_store().name == "torch"
     assert of_store(runtime="torch", runtime_release="").name == "torch"
     assert of_store(compile=True, runtime="torch").name == "compile"
+    assert of_store(runtime="onnxruntime").name == "torch"  # the fingerprint tells that the network is another one
 
 
 def test_a_network_of_torch_is_none_of_onnxruntime(tmp_path: Path) -> None:
