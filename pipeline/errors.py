@@ -28,10 +28,12 @@ class ModelError(InputError):
 class BandsError(ModelError):
     """The network takes another number of bands than are read."""
 
-    def __init__(self, message: str, expected: int = 0) -> None:
+    def __init__(self, message: str, expected: int = 0, input_name: str = "") -> None:
         super().__init__(message)
         self.expected = expected
         """The number it takes."""
+        self.input_name = input_name
+        """The input that takes them, where the network has several."""
 
 
 class StoreError(InputError):

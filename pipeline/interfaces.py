@@ -18,7 +18,7 @@ from pipeline.geometry.window import Window
 if TYPE_CHECKING:
     import torch
 
-    from pipeline.config import AddressConfig, SlurmConfig
+    from pipeline.config import AddressConfig, InputBands, SlurmConfig
 
 
 CAUSES = (
@@ -218,6 +218,14 @@ class Network(Protocol):
     def graph(self) -> Graph | None:
         """What it is made of, where torch does not see it run."""
 
+    @property
+    def leaves_torch(self) -> bool:
+        """Whether any of it runs in another library."""
+
+    @property
+    def inputs(self) -> tuple[InputBands, ...]:
+        """Inputs to which the bands go, in their order; empty of a network of one."""
+
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(n, bands, rows, cols) float32 → logits (n, classes, rows, cols) float32, upsampled to the input's size."""
 
@@ -256,6 +264,20 @@ class Radius:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputReach:
+    """How far an output pixel looks in one input of a network of several."""
+
+    name: str
+    radius: Radius | None
+    """None where the reach has no bound."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> InputReach:
+        """From its plain values."""
+        return cls(name=values["name"], radius=Radius(**values["radius"]) if values["radius"] else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Locality:
     """What was measured of a network."""
 
@@ -289,6 +311,8 @@ class Locality:
     """Of an unpadded network."""
     maximum: int | None = None
     """The largest size that it takes, px, where its file does not say so and trying found one."""
+    inputs: tuple[InputReach, ...] = ()
+    """Of a network of several inputs that takes several sizes; the radius is that of all inputs at once."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Locality:
@@ -302,6 +326,7 @@ class Locality:
                 "blame": tuple(values["blame"]),
                 "remarks": tuple(values.get("remarks", ())),
                 "margin": margin,
+                "inputs": tuple(InputReach.of(entry) for entry in values.get("inputs", ())),
             }
         )
 

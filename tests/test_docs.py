@@ -24,7 +24,7 @@ from pipeline.cli import app
 from pipeline.config.load import load_config
 from pipeline.running.execute import execute, prepare_job
 from pipeline.runtime.progress import Progress
-from tests import packages, scenes, vector_files
+from tests import networks, packages, scenes, vector_files
 from tests.readers.samples import make_image
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -102,8 +102,18 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, original in (("network.pt", "unet.pt"), ("region.tif", "scene.tif")):
         (folder / name).write_bytes((folder / original).read_bytes())
     (folder / "steps.yaml").write_text(blocks(ROOT / "docs" / "postprocess.md", "text")[0])
+    write_ensemble(folder)
     (folder / "small.yaml").write_text(blocks(ROOT / "docs" / "training.md", "yaml")[0])
     return folder
+
+
+def write_ensemble(folder: Path) -> None:
+    """Two networks and the config of the guide."""
+    for seed, name in enumerate(("first.pt", "second.pt")):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            scenes.script(networks.lively(networks.Twice()), folder / name)
+    (folder / "ensemble.yaml").write_text(blocks(ROOT / "docs" / "ensembles.md", "yaml")[0])
 
 
 def write_heights(folder: Path) -> None:

@@ -26,9 +26,17 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "fcn": {"bands": 3, "classes": 4, "width": 4, "output_stride": 2},
     "deconvnet": {"bands": 3, "classes": 4, "width": 4},
     "resnet_fcn": {"bands": 3, "classes": 4, "width": 4},
+    "transformers": {
+        "num_labels": 4,
+        "hidden_sizes": [8, 16, 24, 32],
+        "depths": [1, 1, 1, 1],
+        "num_attention_heads": [1, 1, 2, 4],
+        "decoder_hidden_size": 16,
+    },
     "smp": {"encoder_name": "resnet18", "encoder_weights": None, "in_channels": 3, "classes": 4},
 }
 """Hyperparameters, by the kind of network."""
+SEGFORMER = "SegformerForSemanticSegmentation"
 GATED = '''"""A network that is not local, and a change of pixels, as users write them."""
 import torch
 from pipeline.networks.upsample import bilinear
@@ -101,6 +109,12 @@ def write_code(folder: Path) -> None:
         import segmentation_models_pytorch as smp
 
         torch.save(networks.lively(smp.Unet(**ARGUMENTS["smp"])).state_dict(), folder / "smp.pt")
+    if importlib.util.find_spec("transformers") is not None:
+        import transformers
+
+        segformer = getattr(transformers, SEGFORMER)
+        configuration = segformer.config_class(**ARGUMENTS["transformers"])
+        torch.save(networks.lively(segformer(configuration)).state_dict(), folder / "transformers.pt")
 
 
 def area() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.same_bytes.inputs import ARGUMENTS
+from benchmarks.same_bytes.inputs import ARGUMENTS, SEGFORMER
 from tests.scenes import CLASSES
 
 ALL_LAYERS = ["mask", "confidence", "probabilities", "entropy"]
@@ -19,6 +19,10 @@ THREADS = {"engine": "threads", "workers": 2}
 PROCESSES = {"engine": "processes", "processes": 2, "workers": 1}
 LENET = "pipeline.networks.classifiers:lenet"
 """The name stands in the configs and stores of users, and stays whatever the module is called."""
+
+
+LIBRARIES = {"smp": "segmentation_models_pytorch", "transformers": "transformers"}
+"""Without which a kind of network cannot run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +56,14 @@ class Job:
 
     def obstacle(self, inputs: Path) -> str | None:
         """Why the job cannot run here, or None."""
-        if self.kind == "smp" and (
-            importlib.util.find_spec("segmentation_models_pytorch") is None or not (inputs / "smp.pt").exists()
-        ):
-            return "segmentation_models_pytorch is not installed"
-        return None
+        library = LIBRARIES.get(self.kind)
+        if library is None or (importlib.util.find_spec(library) and (inputs / f"{self.kind}.pt").exists()):
+            return None
+        return f"{library} is not installed"
 
 
 def jobs(folder: Path) -> list[Job]:
-    """The twelve jobs on the inputs of a folder; their stores lie in ``folder/out``."""
+    """The jobs on the inputs of a folder; their stores lie in ``folder/out``."""
     return [job(folder, *row, **sections) for row, sections in ROWS]
 
 
@@ -139,6 +142,13 @@ ROWS: list[tuple[tuple[Any, ...], dict[str, dict[str, Any]]]] = [
         {
             "model": {"arch": "Unet", "args": ARGUMENTS["smp"]},
             "tile": {"size": 96, "overlap": 0.25, "taper": "gaussian", "augment": "dihedral"},
+        },
+    ),
+    (
+        ("transformers", "transformers.pt", "attention, tiles blended by linear"),
+        {
+            "model": {"arch": SEGFORMER, "args": ARGUMENTS["transformers"]},
+            "tile": {"size": 96, "overlap": 0.25, "taper": "linear"},
         },
     ),
 ]

@@ -45,6 +45,12 @@ def init(
             "--source", metavar="KEY=VALUE", help="Keys of the section source, such as mpp=0.5; may be repeated."
         ),
     ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input", metavar="NAME=PATH", help="Scene of one input of a network of several; may be repeated."
+        ),
+    ] = None,
     key: Annotated[
         str | None, typer.Option("--key", help="Which of several tensors that the network returns holds the logits.")
     ] = None,
@@ -55,24 +61,28 @@ def init(
 ) -> None:
     """Write a first config for a network and a scene, by looking at both; or check one with --check."""
     if check is not None:
-        _refuse_with_check(
-            {"MODEL": model, "--out": out, "--factory": factory, "--args": args, "--bands": bands, "--source": source}
-        )
+        options = {"--factory": factory, "--args": args, "--bands": bands, "--source": source, "--input": inputs}
+        _refuse_with_check({"MODEL": model, "--out": out, **options})
         _check(check)
         return
-    if model is None or scene is None:
+    if model is None or (scene is None and not inputs):
         raise ConfigError(
-            "init takes MODEL and SCENE, and looks at both. Give both, or --check CONFIG, which looks at a config."
+            "init takes MODEL and SCENE, and looks at both. Give both, for a network of several inputs --input "
+            "NAME=PATH for each, or --check CONFIG, which looks at a config."
         )
     if out is not None and out.exists() and not force:
         raise ConfigError(
             f"--out is {out}, which exists and was left as it is. Give another file, or --force to overwrite it."
         )
     from pipeline.planning.first_config import UserHints, suggest
-    from pipeline.planning.first_config.options import SOURCE_KEYS, parse_arguments, parse_bands
+    from pipeline.planning.first_config.options import SOURCE_KEYS, parse_arguments, parse_bands, parse_inputs
 
     hints = UserHints(
-        args=parse_arguments(args), bands=parse_bands(bands), key=key, source=parse_arguments(source, SOURCE_KEYS)
+        args=parse_arguments(args),
+        bands=parse_bands(bands),
+        key=key,
+        source=parse_arguments(source, SOURCE_KEYS),
+        inputs=parse_inputs(inputs),
     )
     suggestion = suggest(model, scene, (out.parent if out is not None else Path.cwd()).resolve(), factory, hints)
     if out is None:

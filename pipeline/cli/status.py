@@ -34,6 +34,7 @@ def _rows(store: Place, store_status: Status) -> list[tuple[str, str]]:
     )
     rows = [
         ("store", f"{store}, {'complete' if store_status.complete else 'unfinished'}"),
+        *_input_rows(store_status),
         ("committed", f"{store_status.committed} of {store_status.blocks} {unit}"),
     ]
     if store_status.overviews is None or store_status.overviews["total"]:
@@ -74,6 +75,14 @@ def _rows(store: Place, store_status: Status) -> list[tuple[str, str]]:
         if store_status.versions
         else rows
     )
+
+
+def _input_rows(store_status: Status) -> list[tuple[str, str]]:
+    """The source of each input of the network, where there are several."""
+    return [
+        ("inputs" if number == 0 else "", f"{one['name']}: {one['source']}")
+        for number, one in enumerate(store_status.inputs)
+    ]
 
 
 def _to_do(store: Place, store_status: Status) -> str:

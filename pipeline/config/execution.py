@@ -142,7 +142,8 @@ class OutputConfig(ConfigSection):
     @field_validator("layers")
     @classmethod
     def _layers(cls, layers: list[str]) -> list[str]:
-        if ("mask" not in layers and layers != ["values"]) or len(set(layers)) < len(layers):
+        alone = "values" in layers and not set(layers) - {"values", "variance"}
+        if ("mask" not in layers and not alone) or len(set(layers)) < len(layers):
             raise ValueError(f"{layers} must name mask, and each layer once, or values alone")
         return layers
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from pipeline.config import Config
+from pipeline.config import Config, ModelConfig
+from pipeline.config.members import MemberConfig
 
 OTHER_TOOLS_KEYS = {
     "patch_size": "tile.size",
@@ -80,13 +81,19 @@ def _key(location: tuple[int | str, ...]) -> str:
     """Keys of the file only: branches of unions are named like types and hold brackets or are no fields."""
     names: list[str] = []
     model: Any = Config
+    is_name = False
     for part in location:
         if isinstance(part, int):
             names.append(str(part))
+        elif is_name:  # of a section, such as that of an input
+            names.append(part)
+            is_name = False
+            continue
         elif names and (model is None or (part not in _fields(model))) and not _unknown(location, part):
             continue
         else:
             names.append(part)
+        is_name = holds_named_sections(model, part)
         model = inner_section(model, part)
     return ".".join(names)
 
@@ -103,8 +110,17 @@ def inner_section(model: Any, part: int | str) -> Any:
     """The class of the section that a key of another holds; None where it holds none."""
     if isinstance(part, int) or model is None:
         return model
+    if model is ModelConfig and part == "path":  # a list of sections may stand there
+        return MemberConfig
     field = _fields(model).get(part)
     return _model_of(field.annotation) if field else None
+
+
+def holds_named_sections(model: Any, part: int | str) -> bool:
+    """Whether a key of a section holds sections by names that the user chooses."""
+    field = None if isinstance(part, int) or model is None else _fields(model).get(part)
+    arguments: tuple[Any, ...] = getattr(field.annotation, "__args__", ()) if field else ()
+    return len(arguments) == 2 and arguments[0] is str and isinstance(arguments[1], type)
 
 
 def _model_of(annotation: Any) -> Any:
@@ -122,9 +138,19 @@ def _problem(key: str, entry: Mapping[str, Any]) -> str:
     if entry["type"] == "missing":
         return f"{key} is missing"
     message = str(entry["msg"]).removeprefix("Value error, ")
-    sentence = message[0].lower() + message[1:]
+    sentence = _of_section(key, message[0].lower() + message[1:])
     options = _options(sentence) if entry["type"] == "literal_error" else []
+    if isinstance(given, Mapping) and any(isinstance(value, Mapping) for value in given.values()):
+        return f"{key}: {sentence}" if key else sentence  # a section of sections would fill a page
     return f"{key} is {given!r}: {sentence}{_nearest(str(given), options)}"
+
+
+def _of_section(key: str, message: str) -> str:
+    """A message of a source, which names the keys of ``source``, with those of the input that a key is of."""
+    names = key.split(".")
+    if names[:2] != ["model", "inputs"] or len(names) < 3:
+        return message
+    return re.sub(r"(?<![\w./-])source\.(?=[a-z])", f"{'.'.join(names[:3])}.", message)
 
 
 def _options(message: str) -> list[str]:
@@ -141,8 +167,12 @@ def _unknown_key(key: str) -> str:
 
 def _keys(section: str) -> set[str]:
     model: Any = Config
+    is_name = False
     for part in section.split(".") if section else []:
-        model = model if part.isdigit() else inner_section(model, part)
+        if not is_name and not part.isdigit():
+            is_name, model = holds_named_sections(model, part), inner_section(model, part)
+        else:
+            is_name = False
     return set(_fields(model)) if model is not None else set()
 
 

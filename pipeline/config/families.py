@@ -143,7 +143,7 @@ MODEL_KINDS = Family(
     )
 )
 TAPER_KINDS = Family(("flat", "linear", "hann", "gaussian"))
-LAYER_KINDS = Family(("mask", "confidence", "probabilities", "entropy", "values"))
+LAYER_KINDS = Family(("mask", "confidence", "probabilities", "entropy", "values", "variance"))
 EXPORT_KINDS = Family(
     ("cog", "png", "ome-tiff", "gpkg", "geoparquet", "flatgeobuf", "geojson", "qupath", "zarr-labels", "image-labels")
 )

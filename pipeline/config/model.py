@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BeforeValidator,
@@ -17,122 +17,25 @@ from pydantic import (
 )
 
 from pipeline.config.families import MODEL_KINDS, OneOf
-from pipeline.config.hub_address import HUB_SCHEME, hub_file
-from pipeline.config.normalise import NormaliseConfig, contradiction
-from pipeline.config.package_files import PACKAGE_SCHEME, package_file
-from pipeline.config.values import ConfigSection, Count, PerBand
-
-
-class ClassConfig(ConfigSection):
-    """One class of the mask."""
-
-    name: str
-    color: str | None = Field(None, description="'#rrggbb', quoted")
-    code: Annotated[int, Field(ge=0, le=65534)] | None = Field(
-        None, description="value in the mask; its place in the list by default"
-    )
-    role: Literal["background", "ignore"] | None = None
-
-    @field_validator("color")
-    @classmethod
-    def _color(cls, color: str | None) -> str:
-        if color is None:
-            raise ValueError("an unquoted # begins a comment in YAML; write '#2b83ba', with quotes")
-        if not re.fullmatch(r"#[0-9a-fA-F]{6}", color):
-            raise ValueError(f"{color!r} is no colour; write '#2b83ba', quoted")
-        return color
-
-
-class InputConfig(ConfigSection):
-    """Normalisation: (raw·scale + offset − mean) / std, each a number or one per band.
-
-    Of what the transform returns, where there is one, and of what ``normalise`` makes of that.
-    """
-
-    scale: PerBand = 1.0
-    offset: PerBand = 0.0
-    mean: PerBand = 0.0
-    std: PerBand = 1.0
-    transform: str | None = Field(
-        None,
-        description="file.py:callable or package.module:callable that changes raw pixels (bands, rows, "
-        "cols) before all else, each by itself; "
-        "its code is executed",
-    )
-    normalise: NormaliseConfig | None = Field(
-        None, description="numbers of the raster itself, applied after the transform and before all else"
-    )
-    size: Count | None = Field(None, description="training size, px: the tile size of networks that are not local")
-
-    @model_validator(mode="after")
-    def _compatible(self) -> InputConfig:
-        given = {name: getattr(self, name) for name in ("scale", "offset", "mean", "std")}
-        if self.normalise is not None and (reason := contradiction(self.normalise, given)) is not None:
-            raise ValueError(reason)
-        return self
-
-
-class ModelOutputConfig(ConfigSection):
-    """What the network returns."""
-
-    key: str = Field("auto", description="entry of a dict, or place in a tuple from 0, that holds the logits")
-    activation: Literal["auto", "none", "softmax", "sigmoid"] = Field(
-        "auto", description="what turns what it returns into probabilities; none where the network already did"
-    )
-    multilabel: bool = Field(
-        False,
-        description="each channel is a class of its own, by a sigmoid; the mask is the likeliest that "
-        "reaches the threshold",
-    )
-    threshold: float | Annotated[list[float], Field(min_length=1)] = Field(
-        0.5,
-        description="between 0 and 1; of one logit's sigmoid, or several that cut it into as many classes "
-        "and one more; "
-        "where multilabel, of each channel's, or one per channel",
-    )
-
-    @field_validator("key", mode="before")
-    @classmethod
-    def _key(cls, key: object) -> object:
-        return str(key) if type(key) is int else key
-
-    @field_validator("threshold")
-    @classmethod
-    def _probability(cls, threshold: float | list[float]) -> float | list[float]:
-        if not all(0 < value < 1 for value in (threshold if isinstance(threshold, list) else [threshold])):
-            raise ValueError("a threshold is a probability, above 0 and below 1")
-        return threshold
-
-    @model_validator(mode="after")
-    def _independent(self) -> ModelOutputConfig:
-        if self.multilabel and self.activation == "softmax":
-            raise ValueError(
-                "multilabel needs activation sigmoid, or none where the network ends in one; a softmax lets "
-                "one class win over the others"
-            )
-        return self
-
-
-def _located(path: object) -> object:
-    """The file of an address in a package; any other path as it is.
-
-    Of an address of a model repository the form is checked; `models.hub` fetches the file once a job needs it.
-    """
-    if isinstance(path, str) and path.startswith(HUB_SCHEME):
-        hub_file(path)
-    return package_file(path) if isinstance(path, str) and path.startswith(PACKAGE_SCHEME) else path
+from pipeline.config.hub_address import HUB_SCHEME
+from pipeline.config.inputs import OF_ONE_INPUT, InputBands, NetworkInputConfig
+from pipeline.config.members import MemberConfig, PathOrList, listed_members, merged_sections
+from pipeline.config.model_sections import ClassConfig, InputConfig, ModelOutputConfig
+from pipeline.config.network_file import located_file
+from pipeline.config.package_files import PACKAGE_SCHEME
+from pipeline.config.values import ConfigSection
 
 
 class ModelConfig(ConfigSection):
     """The network and what its classes mean."""
 
     kind: Annotated[str, OneOf(MODEL_KINDS)] | None = Field(None, description="a file of ours says its own kind")
-    path: Annotated[Path | None, BeforeValidator(_located)] = Field(
+    path: Annotated[Path | None, BeforeValidator(located_file), PathOrList()] = Field(
         None,
         description="the weights or the whole network: a file, package://module/file of an installed package, "
         "hf://owner/repository/file@revision of a model repository, or a model description: of bioimage.io (folder, "
-        "rdf.yaml or zip), a MONAI bundle (folder, zip, or TorchScript file with its metadata), or a folder of "
-        "save_pretrained",
+        "rdf.yaml or zip), of MLM (STAC item, or pt2 with its metadata), a MONAI bundle (folder, zip, or TorchScript "
+        "file with its metadata), or a folder of save_pretrained; a list of several is an ensemble",
     )
     factory: str | None = Field(
         None,
@@ -155,12 +58,19 @@ class ModelConfig(ConfigSection):
         None, description="names of what the network returns, for the layer values"
     )
     input: InputConfig | None = None
+    inputs: dict[str, NetworkInputConfig] = Field(
+        {}, description="of a network of several inputs: the source of each, by the name of the input"
+    )
     output: ModelOutputConfig = ModelOutputConfig()
 
     _address: str | None = PrivateAttr(None)
     """``package://…`` or ``hf://…``, where the path was given so: that holds on other machines too."""
+    _members: tuple[Member, ...] = PrivateAttr(())
+    """The networks of a list at ``path``, which is None then; empty where one is named."""
     _described: tuple[str, ...] = PrivateAttr(())
     """What was taken from a description at ``path``, a sentence each; empty before anything was."""
+    _input_bands: tuple[InputBands, ...] = PrivateAttr(())
+    """Inputs of the network in the order of the bands, once their sources are open; empty of a network of one."""
 
     @property
     def described(self) -> tuple[str, ...]:
@@ -173,14 +83,40 @@ class ModelConfig(ConfigSection):
         model._described = sentences
         return model
 
+    @property
+    def input_bands(self) -> tuple[InputBands, ...]:
+        """Inputs of the network in the order of the bands, once their sources are open; empty of a network of one."""
+        return self._input_bands
+
+    def with_input_bands(self, inputs: tuple[InputBands, ...]) -> Self:
+        """The same network with the bands of each of its inputs."""
+        model = self.model_copy()
+        model._input_bands = inputs
+        return model
+
     @model_validator(mode="wrap")
     @classmethod
     def _with_address(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        listed = values.get("path") if isinstance(values, dict) else None
+        if isinstance(listed, list):
+            return cls._of_list(values, listed, validate)
         model = validate(values)
         address = values.get("path") if isinstance(values, dict) else None
         if isinstance(address, str) and address.startswith((PACKAGE_SCHEME, HUB_SCHEME)):
             model._address = address
         return model
+
+    @classmethod
+    def _of_list(cls, values: dict[str, Any], listed: list[Any], validate: ModelWrapValidatorHandler[Self]) -> Self:
+        """A model of which ``path`` is a list; one network in a list is that network."""
+        entries = listed_members(listed)
+        models = [cls.model_validate(one) for one in merged_sections(values, listed)]
+        if len(models) == 1:
+            return models[0]
+        members = (
+            Member(model=model, entry=entry, weight=entry.weight) for model, entry in zip(models, entries, strict=True)
+        )
+        return validate({**values, "path": None}).with_members(tuple(members))
 
     @property
     def address(self) -> str | None:
@@ -189,8 +125,21 @@ class ModelConfig(ConfigSection):
 
     @property
     def place(self) -> str:
-        """What the network is loaded from, in words: its address, its file, or its factory."""
+        """What the network is loaded from, in words: its address, its file, or its factory; of several, each."""
+        if self._members:
+            return ", ".join(member.model.place for member in self._members)
         return str(self._address or self.path or self.factory)
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The networks of an ensemble; empty where one network is named."""
+        return self._members
+
+    def with_members(self, members: tuple[Member, ...]) -> Self:
+        """The same with other networks in the place of ``path``."""
+        model = self.model_copy()
+        model._members = members
+        return model
 
     def located(self, path: Path, address: str) -> Self:
         """The same network with the file of this machine to which an address leads."""
@@ -199,8 +148,20 @@ class ModelConfig(ConfigSection):
         return model
 
     @field_serializer("path")
-    def _as_given(self, path: Path | None) -> Path | str | None:
+    def _as_given(self, path: Path | None) -> Path | str | list[Any] | None:
+        if self._members:
+            return [member.as_given() for member in self._members]
         return path if self._address is None else self._address
+
+    @model_validator(mode="after")
+    def _numbers_of_each_input(self) -> Self:
+        keys = [key for key in OF_ONE_INPUT if self.inputs and getattr(self.input, key, None) is not None]
+        if keys:
+            raise ValueError(
+                f"input.{keys[0]} is of networks of one input, and inputs names several; give scale, offset, mean and "
+                f"std in the section input of each, and let the network do the rest"
+            )
+        return self
 
     @field_validator("channels")
     @classmethod
@@ -208,3 +169,30 @@ class ModelConfig(ConfigSection):
         if channels is not None and (len(set(channels)) < len(channels) or not all(map(str.strip, channels))):
             raise ValueError("give each channel a name of its own")
         return channels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One network of an ensemble, or one whose classes are added up."""
+
+    model: ModelConfig
+    """As if it were alone, of what all share and its own entry."""
+    weight: float = 1.0
+    entry: MemberConfig | None = None
+    """As it was given; None of a network that stands in no list."""
+    first_band: int = 0
+    """Where its bands begin in the input, whose bands are there once for each normalisation."""
+    bands: int | None = None
+    """How many they are; None for all."""
+    groups: tuple[tuple[int, ...], ...] = ()
+    """Channels of each class of ``model.output.map``, once the network was looked at; empty without a map."""
+
+    def as_given(self) -> str | dict[str, Any]:
+        """Plain values for a config: the file alone where the entry named no more."""
+        if self.entry is None:
+            return self.model.place
+        values = self.entry.model_dump(mode="json", exclude_unset=True)
+        if self.model.path is None:
+            return values
+        place = self.model.place
+        return place if set(values) == {"path"} else {**values, "path": place}

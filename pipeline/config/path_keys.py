@@ -11,18 +11,26 @@ from pipeline.config.areas import TISSUE
 from pipeline.config.families import ENGINE_FACTS
 from pipeline.config.search import SearchConfig
 
+PATHS_OF_SOURCE = (
+    ("path",),
+    ("path", "*"),
+    ("sign",),
+    ("path", "*", "path"),
+    ("path", "*", "path", "*"),
+    ("aoi",),
+    ("aoi", "path"),
+    ("only",),
+    ("only", "path"),
+    ("grid", "like"),
+)
+"""Keys of a section that is a source."""
+SOURCE_SECTIONS = (("source",), ("model", "inputs", "{}"))
+"""Sections that are sources."""
 PATH_KEYS = (
-    ("source", "path"),
-    ("source", "path", "*"),
-    ("source", "sign"),
-    ("source", "path", "*", "path"),
-    ("source", "path", "*", "path", "*"),
-    ("source", "aoi"),
-    ("source", "aoi", "path"),
-    ("source", "only"),
-    ("source", "only", "path"),
-    ("source", "grid", "like"),
+    *((*section, *key) for section in SOURCE_SECTIONS for key in PATHS_OF_SOURCE),
     ("model", "path"),
+    ("model", "path", "*"),
+    *(("model", "path", "*", *key) for key in (("path",), ("factory",), ("input", "transform"))),
     ("output", "path"),
     ("output", "exports", "*", "out"),
     ("model", "factory"),
@@ -41,8 +49,8 @@ PATH_KEYS = (
     ),
     ("training", "validation", "scenes", "*", "labels", "path"),
 )
-"""Keys that hold a path; * is each of a list, and at the end each value of a mapping or a list."""
-NAMED_FILES = ("source", "path", "*")
+"""Keys that hold a path; {} is each value of a mapping, and * each of a list, at the end of a mapping too."""
+NAMED_FILES = tuple((*section, "path", "*") for section in SOURCE_SECTIONS)
 """Files by band, or the parts of a search, which are no paths."""
 
 
@@ -51,7 +59,7 @@ def anchored(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     for path in PATH_KEYS:
         for part in _parts(document, path[:-1]):
             for key, value in _entries(part, path[-1]):
-                if isinstance(value, str) and not (path == NAMED_FILES and key in SearchConfig.model_fields):
+                if isinstance(value, str) and not (path in NAMED_FILES and key in SearchConfig.model_fields):
                     part[key] = _anchor(path[-1], value, folder)
     return document
 
@@ -70,6 +78,12 @@ def _parts(document: Any, names: tuple[str, ...]) -> Iterator[Any]:
     elif names[0] == "*":
         sections = [
             inner for entry in (document if isinstance(document, list) else []) for inner in _parts(entry, names[1:])
+        ]
+    elif names[0] == "{}":
+        sections = [
+            inner
+            for entry in (document.values() if isinstance(document, dict) else [])
+            for inner in _parts(entry, names[1:])
         ]
     else:
         sections = list(_parts(document.get(names[0]), names[1:])) if isinstance(document, dict) else []

@@ -12,8 +12,8 @@ from pipeline.errors import ConfigError
 from pipeline.privacy.concealed import conceal
 from pipeline.privacy.stand_in import STAND_IN_PREFIX, stand_in, stand_ins_in
 
-PRIVATE_KEYS = (("source", "path"), ("source", "aoi"), ("source", "only"), ("source", "grid", "like"))
-"""Keys of paths of images, and of polygons and masks of them."""
+PRIVATE_KEYS = (("path",), ("aoi",), ("only",), ("grid", "like"))
+"""Keys of a section that is a source: paths of images, and of polygons and masks of them."""
 PRIVATE_OF_AREAS = ("path", "where", "layer")
 """Of a section of polygons: a condition names people, too."""
 
@@ -54,7 +54,7 @@ def require_no_stand_ins(document: Mapping[str, Any], place: object) -> None:
     place
         Where they were read from.
     """
-    keys = list(dict.fromkeys(key for key in stand_ins_in(document) if key.startswith("source")))
+    keys = list(dict.fromkeys(key for key in stand_ins_in(document) if key.startswith(("source", INPUTS))))
     if keys:
         ways = dict.fromkeys(_way(key) for key in keys)
         raise ConfigError(
@@ -63,8 +63,14 @@ def require_no_stand_ins(document: Mapping[str, Any], place: object) -> None:
         )
 
 
+INPUTS = "model.inputs."
+"""How keys of the sources of a network of several inputs begin."""
+
+
 def _way(key: str) -> str:
     """The option that names what a key stands for."""
+    if key.startswith(INPUTS):
+        return f"--set {key}=FILE"
     if key == "source.path":
         return "--source FILE"
     if key.startswith("source.path"):
@@ -75,10 +81,17 @@ def _way(key: str) -> str:
 
 def _replace(document: dict[str, Any], function: Callable[[str], str]) -> None:
     """Replace every private text of a dumped config, in place."""
-    for *sections, name in PRIVATE_KEYS:
-        section = _section(document, sections)
-        if section is not None and section.get(name) is not None:
-            section[name] = (_in_path if name == "path" else _in_area)(section[name], function)
+    for source in _sources(document):
+        for *sections, name in PRIVATE_KEYS:
+            section = _section(source, sections)
+            if section is not None and section.get(name) is not None:
+                section[name] = (_in_path if name == "path" else _in_area)(section[name], function)
+
+
+def _sources(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The section ``source``, and that of each input of the network."""
+    inputs = _section(document, ["model", "inputs"]) or {}
+    return [section for section in (document.get("source"), *inputs.values()) if isinstance(section, dict)]
 
 
 def _in_path(value: Any, function: Callable[[str], str]) -> Any:

@@ -229,7 +229,7 @@ class SourceConfig(ConfigSection):
         if isinstance(path, dict) and info.data.get("kind") == "stac":
             return search_of(path)
         if isinstance(path, dict) and dict not in forms:
-            raise ValueError("a file for each name is a source of kind: bands; add that to source")
+            raise ValueError("a file for each name is a source of kind: bands; add that beside path")
         if forms == (list,) and not (isinstance(path, list) and path):
             raise ValueError(
                 "a stack is a list of sources, such as [2019.tif, 2024.tif]; list them, or give another kind"

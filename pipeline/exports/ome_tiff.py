@@ -83,7 +83,7 @@ def _channel_names(task: ExportTask) -> list[str]:
     """A name for each plane: its class, its channel, or that of the layer."""
     if task.layer == "probabilities":
         return [row.name for row in task.spec.axis]
-    return list(task.spec.values.channels) if task.layer == "values" else [task.layer]
+    return [task.layer] if task.part.layer.planes is None else list(task.spec.values.channels)
 
 
 def _photometric(task: ExportTask) -> dict[str, Any]:

@@ -162,8 +162,10 @@ def _class_band(spec: StoreSpec, kind: str, sources: str) -> str:
 
 def _number_bands(spec: StoreSpec, layer: str, kind: str, nodata: float | None, sources: list[str]) -> str:
     """Bands of numbers; those of a network's own values with the names of its channels, and scale and offset."""
+    of_channels = spec.layer(layer).axis == "channel"
+    values = spec.values if layer == "values" else ValuesSpec(channels=spec.values.channels) if of_channels else None
     mark = "" if nodata is None else f"    <NoDataValue>{nodata:.17g}</NoDataValue>\n"
-    names = [_channel(spec.values, k) for k in range(len(sources))] if layer == "values" else [""] * len(sources)
+    names = [_channel(values, k) for k in range(len(sources))] if values is not None else [""] * len(sources)
     return "".join(
         f'  <VRTRasterBand dataType="{kind}" band="{band}">\n{name}{mark}{source}  </VRTRasterBand>\n'
         for band, (name, source) in enumerate(zip(names, sources, strict=True), start=1)

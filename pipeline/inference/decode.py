@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Literal
 
 import torch
+
+from pipeline.models.probabilities import Activation, activated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassDecoding:
     """What the network's channels mean."""
 
-    activation: Literal["softmax", "sigmoid", "none"]
+    activation: Activation
     """What turns logits into probabilities; ``none`` where the network already did."""
     threshold: float | tuple[float, ...]
     """Probability above which one channel means class 1. Several cut it into as many classes and one more. Where
@@ -28,6 +29,8 @@ class ClassDecoding:
     threshold."""
     order: tuple[int, ...] = ()
     """Places in ``codes`` as the class table lists them; empty where that is their order already."""
+    temperature: float = 1.0
+    """What logits are divided by before the activation."""
 
     @property
     def outcomes(self) -> tuple[int, ...]:
@@ -44,10 +47,11 @@ class ClassDecoding:
 class DecodedTile:
     """What the logits of a tile say; each part is computed once, when a layer first asks for it."""
 
-    def __init__(self, logits: torch.Tensor, decoding: ClassDecoding) -> None:
-        """Take (classes, rows, cols) float32 logits."""
+    def __init__(self, logits: torch.Tensor, decoding: ClassDecoding, variance: torch.Tensor | None = None) -> None:
+        """Take (classes, rows, cols) float32 logits, and how far several networks are apart in each, where known."""
         self.logits = logits
         self.decoding = decoding
+        self.variance = variance
 
     @cached_property
     def p(self) -> torch.Tensor:
@@ -67,14 +71,17 @@ class DecodedTile:
     @property
     def codes(self) -> torch.Tensor:
         """(rows, cols) int64 or narrower: the code of the chosen class."""
-        return codes(class_indices(self.logits, self.decoding), self.decoding)
+        return codes(self.index, self.decoding)
+
+    @cached_property
+    def index(self) -> torch.Tensor:
+        """(rows, cols) uint8 or int32: the chosen class, by its place in the codes."""
+        return class_indices(self.logits, self.decoding)
 
 
 def channel_probabilities(logits: torch.Tensor, decoding: ClassDecoding) -> torch.Tensor:
     """(classes, rows, cols) float32 logits → probabilities of the same shape."""
-    if decoding.activation == "softmax":
-        return torch.softmax(logits, 0)
-    return torch.sigmoid(logits) if decoding.activation == "sigmoid" else logits
+    return activated(logits, decoding.activation, decoding.temperature)
 
 
 def class_indices(logits: torch.Tensor, decoding: ClassDecoding) -> torch.Tensor:

@@ -21,6 +21,7 @@ from pipeline.inference.parts import block_logits, require_finite
 from pipeline.inference.recipe import Block, Recipe
 from pipeline.inference.tapers import KINDS as TAPERS
 from pipeline.interfaces import Network
+from pipeline.models.ensemble import Ensemble
 from pipeline.runtime.backends import backend_of
 from pipeline.runtime.clock import timed_stage, without_timing
 from pipeline.runtime.device import fixed_numerics, out_of_memory, run_on_device_thread
@@ -69,7 +70,7 @@ class Inference:
         self._taper = TAPERS[recipe.taper]
         self._transfer = transfer_for(device)
         self._forward = Forward(
-            network=network,
+            network=network.with_variance() if recipe.has_variance and isinstance(network, Ensemble) else network,
             device=device,
             normalisation=recipe.normalisation,
             decoding=recipe.decoding,
@@ -216,7 +217,7 @@ class Inference:
         """(channels,) pixels of a part of a block that are asked for and clipped; on the device."""
         if block.requested is not None:
             valid = valid & torch.from_numpy(block.requested[where]).to(self._device)
-        answer = DecodedTile(logits, self._recipe.decoding_after_blend)
+        answer = DecodedTile(self._recipe.answer_of(logits), self._recipe.decoding_after_blend)
         return layers.clipped(answer, self._recipe, valid)
 
     def _find_nonfinite(self, pending: PendingBlock) -> None:

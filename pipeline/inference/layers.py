@@ -97,6 +97,23 @@ def values(answer: DecodedTile, of: LayerSpec, least: float) -> torch.Tensor:
     return made
 
 
+def variance(answer: DecodedTile, of: LayerSpec, least: float) -> torch.Tensor:
+    """How far several networks are apart: the weighted variance Σ wₘ·(pₘ − p)² about their mean p, float32.
+
+    Of the probability of the chosen class, (rows, cols); a background without a channel has that of the likeliest
+    channel. Of a network without classes that of each channel, (channels, rows, cols).
+    """
+    assert answer.variance is not None, "a store has the layer only of several networks"
+    if of.planes is not None:
+        return answer.variance
+    if len(answer.variance) == 1:
+        return answer.variance[0]
+    channel = answer.index.to(torch.int64)
+    if answer.decoding.background is not None:
+        channel = torch.where(channel < len(answer.logits), channel, answer.logits.argmax(0))
+    return answer.variance.gather(0, channel[None])[0]
+
+
 def clipped(answer: DecodedTile, recipe: Recipe, wanted: torch.Tensor) -> torch.Tensor:
     """How many wanted pixels of each channel lie beyond what the layer of values holds, or would be nodata.
 
@@ -144,6 +161,7 @@ KINDS: dict[str, Callable[[DecodedTile, LayerSpec, float], torch.Tensor]] = {
     "probabilities": probabilities,
     "entropy": entropy,
     "values": values,
+    "variance": variance,
 }
 """Each takes what a tile's logits say, the layer, and ``output.min_confidence``; gives ([classes or channels,] rows,
 cols) on the device."""
@@ -172,7 +190,7 @@ def compute_layers(logits: torch.Tensor, how: ClassDecoding, recipe: Recipe) -> 
     Parameters
     ----------
     logits
-        (channels, rows, cols) float32, on the device.
+        (channels, rows, cols) float32, on the device; with the variance of several networks twice as many channels.
     how
         What they mean: the decoding of the recipe, but for tiles whose probabilities were blended.
     recipe
@@ -184,7 +202,8 @@ def compute_layers(logits: torch.Tensor, how: ClassDecoding, recipe: Recipe) -> 
         Name and ([classes,] rows, cols) of each, one after the other: one layer is there at a time, beside logits and
         probabilities.
     """
-    answer = DecodedTile(logits, how)
+    numbers = recipe.answer_of(logits)
+    answer = DecodedTile(numbers, how, logits[len(numbers) :] if recipe.has_variance else None)
     return ((name, KINDS[name](answer, of, recipe.min_confidence)) for name, of in _specs(recipe).items())
 
 

@@ -53,6 +53,8 @@ class Normalisation:
     transform: Transform | None = None
     stretch: Adjustment | None = None
     """What is done between the transform and the rest."""
+    repeats: int = 1
+    """How often the bands stand one after the other, each time with numbers of their own."""
 
     @property
     def channels(self) -> int:
@@ -101,6 +103,8 @@ def normalise(
         x = normalisation.transform(x)
     if normalisation.stretch is not None:
         normalisation.stretch.apply_to(x)
+    if normalisation.repeats > 1:
+        x = x.repeat(normalisation.repeats, 1, 1)
     for band, (scale, offset, mean, std) in zip(
         x,
         zip(normalisation.scale, normalisation.offset, normalisation.mean, normalisation.std, strict=True),

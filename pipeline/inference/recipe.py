@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.window import Window, bounding_window
@@ -13,6 +15,8 @@ from pipeline.inference.decode import ClassDecoding
 from pipeline.inference.normalise import Normalisation
 from pipeline.interfaces import CAUSES, Pixels
 from pipeline.store.values import ValuesSpec
+
+Channels = TypeVar("Channels", torch.Tensor, npt.NDArray[np.float32])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,8 @@ class Recipe:
     """Release of the runtime that the store keeps to, such as 2026.4; empty where it keeps to none."""
     values: ValuesSpec = field(default_factory=ValuesSpec)
     """What the layer of that name holds; without channels where there is none."""
+    has_variance: bool = False
+    """Whether the variance between several networks follows what they return, channel by channel."""
 
     @property
     def has_classes(self) -> bool:
@@ -64,6 +70,10 @@ class Recipe:
     def clips(self) -> bool:
         """Whether numbers may lie beyond what is stored of them."""
         return "values" in self.layers and self.values.clips
+
+    def answer_of(self, returned: Channels) -> Channels:
+        """(channels, rows, cols) of what is returned: the answer, without the variance that may follow it."""
+        return returned[: len(returned) // 2] if self.has_variance else returned
 
     @property
     def averages_probabilities(self) -> bool:

@@ -7,6 +7,7 @@ from itertools import chain
 import torch
 
 from pipeline.errors import BandsError, ModelError
+from pipeline.interfaces import InputConstraints
 from pipeline.models.answer import SIDES
 from pipeline.models.loaded import Loaded
 
@@ -25,10 +26,10 @@ def check_bands(network: Loaded, bands: int, name: str) -> None:
     BandsError
         With the number of bands read and the number it takes.
     """
-    suspected = _inputs(network.module)
-    if not suspected or suspected[0] == bands or _runs(network, bands):
+    suspected = declared_bands(network.module)
+    if not suspected or suspected[0] == bands or runs_on(network, bands):
         return
-    expected = next((number for number in suspected if number != bands and _runs(network, number)), None)
+    expected = next((number for number in suspected if number != bands and runs_on(network, number)), None)
     if expected is not None:
         raise BandsError(
             f"{bands} bands are read, but the network in {name} takes {expected} bands. Choose them with "
@@ -37,7 +38,7 @@ def check_bands(network: Loaded, bands: int, name: str) -> None:
         )
 
 
-def _inputs(module: torch.nn.Module) -> list[int]:
+def declared_bands(module: torch.nn.Module) -> list[int]:
     """Input channels of its convolutions, in the order they are registered, each once."""
     weights = (
         parameter for name, parameter in module.named_parameters() if name.endswith("weight") and parameter.ndim == 4
@@ -47,10 +48,11 @@ def _inputs(module: torch.nn.Module) -> list[int]:
     return [number for number in dict.fromkeys(numbers) if number <= MAX_BANDS]
 
 
-def _runs(network: Loaded, bands: int) -> bool:
+def runs_on(network: Loaded, bands: int) -> bool:
+    """Whether a network runs on so many bands, at any usual size."""
     parameter = next(network.module.parameters(), None)
     device = parameter.device if parameter is not None else torch.device("cpu")
-    for side in (network.accepts.maximum,) if network.accepts.maximum else SIDES:
+    for side in _sides(network.accepts):
         try:
             network(torch.zeros((1, bands, side, side), device=device))
             return True
@@ -59,3 +61,11 @@ def _runs(network: Loaded, bands: int) -> bool:
         except Exception:  # noqa: S112  # whatever its layers raise, it does not run on this
             continue
     return False
+
+
+def _sides(accepts: InputConstraints) -> list[int]:
+    """Usual sizes that the file allows, px; its largest, which may be the only one, where it allows none of them."""
+    if accepts.maximum is None:
+        return list(SIDES)
+    allowed = [side for side in SIDES if accepts.minimum <= side <= accepts.maximum and side % accepts.multiple == 0]
+    return allowed or [accepts.maximum]

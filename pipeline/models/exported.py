@@ -9,16 +9,21 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
 from pipeline.config import ModelConfig
 from pipeline.errors import BandsError, ModelError
 from pipeline.interfaces import InputConstraints
+from pipeline.models.descriptions.program_code import require_plain_program
 from pipeline.models.loaded import Loaded
+from pipeline.models.several_inputs.by_program import ProgramInput, program_call, program_inputs
+from pipeline.models.several_inputs.signature import Signature, require_named, several_inputs_error
+from pipeline.models.several_inputs.sizes import common_constraints, no_image_error, require_input_bands
+from pipeline.models.several_inputs.split_input import SplitInput
 from pipeline.models.weights import sha256
-from pipeline.models.weights.file_type import EXPORTED, wrong_file_error
+from pipeline.models.weights.file_type import EXPORTED, detect_file_type, wrong_file_error
 from pipeline.runtime.backends import backend_of
 
 EXPORT_ADVICE = (
@@ -32,35 +37,54 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     Raises
     ------
     ModelError
-        The file holds something else, its input is not one image of (batch, bands, rows, cols), or the bands do not
-        fit.
+        The file holds something else, its inputs are no images of (batch, bands, rows, cols) or others than the config
+        names, or the bands do not fit. Or reading it would execute code, and the config does not trust it.
     """
     assert model.path is not None
-    program = _read(model.path)
-    shape = _shape(program, model.path)
-    accepts = _accepts(shape, program.range_constraints, model.path)
-    if isinstance(shape[1], int) and shape[1] != bands:
-        raise BandsError(
-            f"{bands} bands are read, but the program in {model.path} takes {shape[1]} bands. Choose them "
-            f"with source.bands, in its order.",
-            shape[1],
-        )
+    program = read_program_file(model.path, model.trust)
+    inputs = program_inputs(program)
+    accepts = (_accepts_several if model.input_bands else _accepts_one)(program, inputs, model, bands)
     if any(tensor.device.type != device.type for tensor in program.state_dict.values()) or backend_of(device).copies:
         from torch.export.passes import move_to_device_pass
 
         program = move_to_device_pass(program, str(device))
+    module = program.module()
     return Loaded(
-        module=program.module(),
+        module=SplitInput(module, model.input_bands, program_call(program, inputs)) if model.input_bands else module,
         identity_fields={"kind": "exported", "sha256": sha256(model.path)},
         key=model.output.key,
         accepts=accepts,
     )
 
 
-def _read(path: Path) -> Any:
+def read_program(file: BinaryIO) -> Any:
+    """The program named ``model`` of an archive, which torch also executes parts of; raises whatever torch raises."""
+    with _quiet():
+        return torch.export.load(file)
+
+
+def read_program_file(path: Path, trusted: bool) -> Any:
+    """The program of a file, where it was saved.
+
+    Parameters
+    ----------
+    path
+        The file.
+    trusted
+        ``model.trust``: whether code of the file may be executed.
+
+    Raises
+    ------
+    ModelError
+        The file holds something else, or code.
+    """
+    if detect_file_type(path) != EXPORTED:
+        raise wrong_file_error(path, EXPORTED, ValueError(), EXPORT_ADVICE)
+    if not _is_compiled(path):
+        require_plain_program(path, None, trusted)
     try:
-        with _quiet(), path.open("rb") as file:  # given a path, torch insists on the ending .pt2
-            return torch.export.load(file)
+        with path.open("rb") as file:  # given a path, torch insists on the ending .pt2
+            return read_program(file)
     except Exception as error:  # the reader raises zip, pickle, key and runtime errors alike
         if _is_compiled(path):
             raise ModelError(
@@ -100,21 +124,46 @@ def _quiet() -> Iterator[None]:
         logging.disable(previous)
 
 
-def _shape(program: Any, path: Path) -> Any:
-    inputs = program.graph_signature.user_inputs
-    node = (
-        next((n for n in program.graph.nodes if n.op == "placeholder" and n.name == inputs[0]), None)
-        if len(inputs) == 1
-        else None
-    )
-    shape = getattr(node.meta.get("val") if node else None, "shape", None)
-    if shape is None or len(shape) != 4:
-        actual = f"{len(inputs)} inputs" if len(inputs) != 1 else f"one of shape {tuple(shape or ())}"
+def _accepts_one(program: Any, inputs: list[ProgramInput], model: ModelConfig, bands: int) -> InputConstraints:
+    """Sizes of a program that takes one image of the bands read."""
+    assert model.path is not None
+    if len(inputs) > 1 and all(_is_image(one) for one in inputs):
+        raise several_inputs_error(model.path, [one.name for one in inputs])
+    if len(inputs) != 1 or not _is_image(inputs[0]):
+        actual = f"{len(inputs)} inputs" if len(inputs) != 1 else f"one of shape {tuple(inputs[0].shape or ())}"
         raise ModelError(
-            f"The program in {path} takes {actual}; it must take one image of (batch, bands, rows, cols). "
+            f"The program in {model.path} takes {actual}; it must take one image of (batch, bands, rows, cols). "
             f"Export the network alone."
         )
-    return shape
+    shape = inputs[0].shape
+    accepts = _accepts(shape, program.range_constraints, model.path)
+    if isinstance(shape[1], int) and shape[1] != bands:
+        raise BandsError(
+            f"{bands} bands are read, but the program in {model.path} takes {shape[1]} bands. Choose them "
+            f"with source.bands, in its order.",
+            shape[1],
+        )
+    return accepts
+
+
+def _accepts_several(program: Any, inputs: list[ProgramInput], model: ModelConfig, bands: int) -> InputConstraints:
+    """Sizes of a program that takes the inputs that the config names."""
+    assert model.path is not None
+    names = [one.name for one in inputs]
+    require_named(Signature(required=tuple(names)), [entry.name for entry in model.input_bands], model.path)
+    strange = next((one for one in inputs if not _is_image(one)), None)
+    if strange is not None:
+        raise no_image_error(strange.name, str(tuple(strange.shape or ())), model.path)
+    shapes = {one.name: one.shape for one in inputs}
+    for entry in model.input_bands:
+        declared = shapes[entry.name][1]
+        require_input_bands(declared if isinstance(declared, int) else None, entry.bands, entry.name, model.path)
+    each = {name: _accepts(shape, program.range_constraints, model.path) for name, shape in shapes.items()}
+    return common_constraints(each, model.path)
+
+
+def _is_image(value: ProgramInput) -> bool:
+    return value.shape is not None and len(value.shape) == 4
 
 
 def _accepts(shape: Any, constraints: Any, path: Path) -> InputConstraints:

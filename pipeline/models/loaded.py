@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import torch
 
+from pipeline.config import InputBands
 from pipeline.geometry.margin import Margin
 from pipeline.interfaces import Graph, InputConstraints
 from pipeline.models import answer, unpadded
@@ -38,6 +39,8 @@ class Loaded:
     """Of an unpadded network."""
     bands: int = 0
     """Of its input."""
+    inputs: tuple[InputBands, ...] = ()
+    """Inputs to which these bands go, in their order; empty of a network of one."""
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(n, bands, rows, cols) float32 → logits (n, classes, rows, cols) float32 at the input's size.
@@ -79,6 +82,11 @@ class Loaded:
     def identity(self) -> dict[str, Any]:
         """What makes it this network, and what counts of what it returns."""
         return {**self.identity_fields, **({} if "output" in self.identity_fields else {"key": self.key})}
+
+    @property
+    def leaves_torch(self) -> bool:
+        """Whether it runs in another library."""
+        return self.graph is not None
 
     @property
     def mark(self) -> str:

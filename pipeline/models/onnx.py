@@ -22,6 +22,8 @@ from pipeline.models.onnx_runtime import file as onnx_file
 from pipeline.models.onnx_runtime.file import EXTRA, OnnxFile, Shape, Value
 from pipeline.models.onnx_runtime.network import INPUT_DTYPES, OnnxGraph, OnnxNetwork
 from pipeline.models.output import KEYS
+from pipeline.models.several_inputs.signature import Signature, require_named, several_inputs_error
+from pipeline.models.several_inputs.sizes import common_constraints, no_image_error, require_input_bands
 from pipeline.models.weights import sha256
 from pipeline.models.weights.file_type import first_line
 from pipeline.runtime.backends import backend_of
@@ -47,18 +49,12 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     assert model.path is not None
     runtime = require("onnxruntime", EXTRA, "model.kind onnx")
     file = onnx_file.read_onnx(model.path)
-    image_input, output = _image_input(file, model.path), _output(file, model.output.key, model.path)
-    accepts = _accepts(image_input.shape, model.path)
-    if image_input.shape[1:2] not in ((None,), (bands,), ()):
-        expected = image_input.shape[1] or 0
-        raise BandsError(
-            f"{bands} bands are read, but the network in {model.path} takes {expected} bands. Choose them "
-            f"with source.bands, in its order.",
-            expected,
-        )
+    image_inputs, output = _image_inputs(file, model, bands), _output(file, model.output.key, model.path)
+    each = {value.name: _accepts(value.shape, model.path) for value in image_inputs}
+    accepts = common_constraints(each, model.path)
     identity = {"kind": "onnx", "sha256": sha256(model.path), "output": output, **_external_weights(file, model.path)}
     _check_device(runtime, device)
-    network = _open_network(model.path, file, image_input, output, device).eval()
+    network = _open_network(model, file, image_inputs, output, device).eval()
     return Loaded(
         module=network,
         identity_fields=identity,
@@ -68,35 +64,53 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     )
 
 
-def _image_input(file: OnnxFile, path: Path) -> Value:
-    """The one image that goes in."""
+def _image_inputs(file: OnnxFile, model: ModelConfig, bands: int) -> tuple[Value, ...]:
+    """The images that go in: one of all bands, or those that the config names."""
+    assert model.path is not None
+    names = [value.name for value in file.inputs]
+    if model.input_bands:
+        require_named(Signature(required=tuple(names)), [entry.name for entry in model.input_bands], model.path)
+        declared = {value.name: _require_image(value, model.path).shape[1:2] for value in file.inputs}
+        for entry in model.input_bands:
+            require_input_bands(next(iter(declared[entry.name]), None), entry.bands, entry.name, model.path)
+        return file.inputs
+    if len(file.inputs) > 1 and all(len(value.shape) == 4 for value in file.inputs):
+        raise several_inputs_error(model.path, names)
     if len(file.inputs) != 1:
-        names = ", ".join(value.name for value in file.inputs) or "none"
         raise ModelError(
-            f"The network in {path} takes {len(file.inputs)} inputs ({names}); it must take one image. "
-            f"Export the network alone."
+            f"The network in {model.path} takes {len(file.inputs)} inputs ({', '.join(names) or 'none'}); it must take "
+            f"one image, or several, all of (batch, bands, rows, cols). Export the network alone."
         )
-    image_input = file.inputs[0]
-    if len(image_input.shape) not in (0, 4):
-        raise ModelError(
-            f"The network in {path} takes {_shape_text(image_input.shape)}; it must take one image of "
-            f"(batch, bands, rows, cols). Export the network alone."
+    image_input = _require_image(file.inputs[0], model.path)
+    if image_input.shape[1:2] not in ((None,), (bands,), ()):
+        expected = image_input.shape[1] or 0
+        raise BandsError(
+            f"{bands} bands are read, but the network in {model.path} takes {expected} bands. Choose them "
+            f"with source.bands, in its order.",
+            expected,
         )
-    if onnx_file.channels_last(image_input.shape):
+    return (image_input,)
+
+
+def _require_image(value: Value, path: Path) -> Value:
+    """An input, where it takes images that are fed; raises ModelError where it does not."""
+    if len(value.shape) not in (0, 4):
+        raise no_image_error(value.name, _shape_text(value.shape), path)
+    if onnx_file.channels_last(value.shape):
         raise ModelError(
-            f"The network in {path} takes {_shape_text(image_input.shape)}, bands last; it must take "
+            f"The network in {path} takes {_shape_text(value.shape)}, bands last; it must take "
             f"(batch, bands, rows, cols). "
-            f"Convert it again with tf2onnx's --inputs-as-nchw {image_input.name} and --outputs-as-nchw, or "
+            f"Convert it again with tf2onnx's --inputs-as-nchw {value.name} and --outputs-as-nchw, or "
             f"put a Transpose before and after it."
         )
-    if image_input.dtype not in INPUT_DTYPES:
+    if value.dtype not in INPUT_DTYPES:
         raise ModelError(
             f"The network in {path} takes pixels of type "
-            f"{DTYPE_NAMES.get(image_input.dtype, image_input.dtype)}; it is given float32, normalised "
+            f"{DTYPE_NAMES.get(value.dtype, value.dtype)}; it is given float32, normalised "
             f"by model.input. "
             "Export it with an input of float32 or float16, without what it does to whole numbers first."
         )
-    return image_input
+    return value
 
 
 def _shape_text(shape: Shape) -> str:
@@ -165,9 +179,13 @@ def _check_device(runtime: Any, device: torch.device) -> None:
         )
 
 
-def _open_network(path: Path, file: OnnxFile, image_input: Value, output: str, device: torch.device) -> OnnxNetwork:
+def _open_network(
+    model: ModelConfig, file: OnnxFile, image_inputs: tuple[Value, ...], output: str, device: torch.device
+) -> OnnxNetwork:
+    path = model.path
+    assert path is not None
     try:
-        network = OnnxNetwork(path, file, image_input, output, device)
+        network = OnnxNetwork(path, file, image_inputs, output, device, model.input_bands)
     except Exception as error:  # onnxruntime raises whatever the bytes make it raise
         raise ModelError(
             f"model.path {path} is an ONNX network, but {_explain_error(str(error), path, file, error)}"

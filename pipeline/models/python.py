@@ -19,6 +19,8 @@ from pipeline.models.descriptions.monai.config_factory import config_repository,
 from pipeline.models.loaded import Loaded
 from pipeline.models.repository import Repository, repository_of
 from pipeline.models.repository.opened_files import digests, digests_by_file_name, file_arguments, record_opened_files
+from pipeline.models.several_inputs.by_forward import with_one_image
+from pipeline.models.several_inputs.signature import Signature, signature_of, signature_of_class
 from pipeline.models.tensor_digest import tensors_of
 from pipeline.models.weights import load_into, sha256
 from pipeline.models.weights.file_type import first_line
@@ -57,16 +59,29 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     )
 
 
+def factory_signature(model: ModelConfig) -> Signature:
+    """The inputs of what the factory makes, which a class of modules says before it is made.
+
+    Raises
+    ------
+    ConfigError, ModelError
+        The factory is not named, not found, or fails.
+    """
+    place, name = _place_and_name(model)
+    repo = repository(place)
+    with repo.entered():
+        factory = find_callable(repo.imported(), place, name)
+        if isinstance(factory, type) and issubclass(factory, torch.nn.Module):
+            return signature_of_class(factory)
+        return signature_of(_call_factory(factory, model))
+
+
 def build_from_factory(model: ModelConfig, bands: int) -> Built:
     """What the factory makes, with its weights.
 
     Made twice where it brings tensors of its own: they must be the same. Raises as ``load`` does.
     """
-    place, _, name = (model.factory or "").rpartition(":")
-    if not place or not name:
-        raise ConfigError(
-            f"model.factory is {model.factory!r}; kind {model.kind} needs package.module:callable or file.py:callable."
-        )
+    place, name = _place_and_name(model)
     built = _build_once(model, bands, place, name)
     if not built.from_factory:
         return built
@@ -83,6 +98,15 @@ def build_from_factory(model: ModelConfig, bands: int) -> Built:
     return built
 
 
+def _place_and_name(model: ModelConfig) -> tuple[str, str]:
+    place, _, name = (model.factory or "").rpartition(":")
+    if not place or not name:
+        raise ConfigError(
+            f"model.factory is {model.factory!r}; kind {model.kind} needs package.module:callable or file.py:callable."
+        )
+    return place, name
+
+
 def _build_once(model: ModelConfig, bands: int, place: str, name: str) -> Built:
     repo, paths = repository(place), set[str](file_arguments(model.args))
     with repo.entered(), record_opened_files(paths):
@@ -90,7 +114,7 @@ def _build_once(model: ModelConfig, bands: int, place: str, name: str) -> Built:
         module = _call_factory(find_callable(code, place, name), model)
     with repo.entered():
         notes = load_into(module, model.path) if model.path is not None else ()
-        module = module.eval().float()
+        module = with_one_image(module.eval().float(), model)
     with repo.entered(), record_opened_files(paths):
         tensors, unsaved = tensors_of(module, bands, InputConstraints(), model.input.size if model.input else None)
     made_by = repo.code()

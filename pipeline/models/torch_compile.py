@@ -14,7 +14,9 @@ from typing import cast
 
 import torch
 
+from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
+from pipeline.models.several_inputs.split_input import network_within
 from pipeline.runtime.backends import backend_of
 from pipeline.runtime.resources import cache_folder
 
@@ -38,14 +40,18 @@ def compiled(network: Loaded) -> Loaded:
     import torch._dynamo.config as limits
 
     limits.cache_size_limit, limits.fail_on_cache_limit_hit = MAX_SHAPES, True
-    return replace(network, module=cast(torch.nn.Module, torch.compile(network.module, dynamic=False)))
+    if isinstance(network, Ensemble):
+        return network.with_networks(_compiled(one) for one in network.networks)
+    return _compiled(network)
 
 
 def why_not_compilable(network: Loaded, device: torch.device) -> str | None:
     """Why a network cannot be compiled here, or None."""
+    if isinstance(network, Ensemble):
+        return next((reason for one in network.networks if (reason := why_not_compilable(one, device))), None)
     if network.graph is not None:
         return "an ONNX file runs in onnxruntime, which torch cannot compile"
-    if isinstance(network.module, torch.jit.ScriptModule):
+    if isinstance(network_within(network.module), torch.jit.ScriptModule):
         return (
             "TorchScript runs in an interpreter of its own, which torch.compile cannot look into; run "
             "the network from its code or an exported program"
@@ -54,6 +60,10 @@ def why_not_compilable(network: Loaded, device: torch.device) -> str | None:
     if backend_of(device).needs_compiler and shutil.which(compiler) is None:
         return f"on a CPU it needs a C++ compiler, and {compiler} is not installed"
     return None
+
+
+def _compiled(network: Loaded) -> Loaded:
+    return replace(network, module=cast(torch.nn.Module, torch.compile(network.module, dynamic=False)))
 
 
 def _configure_inductor() -> None:

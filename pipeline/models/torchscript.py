@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import torch
 
 from pipeline.config import ModelConfig
 from pipeline.models.loaded import Loaded
+from pipeline.models.several_inputs.by_forward import with_one_image
 from pipeline.models.weights import sha256
 from pipeline.models.weights.file_type import TORCHSCRIPT, wrong_file_error
 
@@ -23,16 +25,24 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     Raises
     ------
     ModelError
-        The file holds something else.
+        The file holds something else, or its inputs are others than the config names.
     """
     assert model.path is not None
+    module = read_module(model.path, device)
+    module.eval().float()
+    return Loaded(
+        module=with_one_image(module, model),
+        identity_fields={"kind": "torchscript", "sha256": sha256(model.path)},
+        key=model.output.key,
+    )
+
+
+def read_module(path: Path, device: torch.device) -> torch.jit.ScriptModule:
+    """The module of a file. Raises ModelError where the file holds something else."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # torch announces the end of TorchScript at each load
-            module = torch.jit.load(str(model.path), map_location=device)
+            module: torch.jit.ScriptModule = torch.jit.load(str(path), map_location=device)
+            return module
     except Exception as error:  # the reader raises whatever the bytes make it raise
-        raise wrong_file_error(model.path, TORCHSCRIPT, error, ADVICE) from error
-    module.eval().float()
-    return Loaded(
-        module=module, identity_fields={"kind": "torchscript", "sha256": sha256(model.path)}, key=model.output.key
-    )
+        raise wrong_file_error(path, TORCHSCRIPT, error, ADVICE) from error

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from pipeline.config import ModelOutputConfig
-from pipeline.errors import ModelError
+from pipeline.errors import ConfigError, ModelError
 from pipeline.interfaces import Locality
-
-Activation = Literal["softmax", "sigmoid", "none"]
+from pipeline.models.probabilities import Activation
 
 
 def choose_activation(
@@ -49,6 +48,16 @@ def choose_activation(
 def by_channels(config: ModelOutputConfig, channels: int) -> Activation:
     """What logits take: one logit, and classes that hold side by side, a sigmoid."""
     return "sigmoid" if channels == 1 or config.multilabel else "softmax"
+
+
+def require_logits(temperature: float, chosen: Activation, subject: str = "the network") -> None:
+    """Raise ConfigError where a temperature is asked of what is divided by none, since no activation follows."""
+    if temperature != 1 and chosen == "none":
+        raise ConfigError(
+            f"model.output.temperature is {temperature:g}, which logits are divided by before a softmax or a sigmoid, "
+            f"but {subject} returns probabilities or numbers already (model.output.activation is none). Leave the "
+            f"temperature out, or give a network that returns logits."
+        )
 
 
 def require_class_scores(config: ModelOutputConfig, locality: Locality) -> None:

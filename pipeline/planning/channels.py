@@ -49,7 +49,8 @@ MAX_NAMES = 8
 
 def _names(config: Config, channels: int, classes: list[ClassConfig] | None) -> tuple[str, ...]:
     """Those of the config, else of the classes where there is one for each channel, else by number."""
-    names = config.model.channels
+    mapped = config.model.output.map is not None  # then channels are of the network, and these are sums
+    names = None if mapped else config.model.channels
     if names is None:
         by_class = classes is not None and len(classes) == channels
         return tuple(row.name for row in classes or ()) if by_class else tuple(f"channel{k}" for k in range(channels))

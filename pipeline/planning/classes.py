@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import colorsys
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -13,34 +12,30 @@ from pipeline.config import ClassConfig, Config, ModelConfig, ModelOutputConfig
 from pipeline.config.stains import NUMBERS_OF
 from pipeline.errors import ConfigError
 from pipeline.inference.decode import ClassDecoding
-from pipeline.inference.normalise import Adjustment, Normalisation
+from pipeline.inference.normalise import Normalisation
 from pipeline.inference.recipe import Recipe
 from pipeline.models import KINDS
+from pipeline.models.descriptions import require_described_bands
 from pipeline.models.input_transform import Transform, transform
+from pipeline.models.probabilities import Activation
 from pipeline.models.weights import ModelMeta, read_model_meta
 from pipeline.models.weights.file_type import check_file
-from pipeline.planning.activation import Activation, by_channels
+from pipeline.planning.activation import by_channels, require_logits
+from pipeline.planning.band_numbers import (
+    NEUTRAL_NUMBERS,
+    NORMALISATION_FIELDS,
+    normalisation_of_inputs,
+    numbers_per_band,
+)
 from pipeline.planning.channels import resolve_values
 from pipeline.planning.described import with_description
+from pipeline.planning.members import is_combined, resolve_members
+from pipeline.planning.resolved_model import ResolvedModel
 from pipeline.planning.types import TilePlan
 from pipeline.store.spec import UNUSED_NODATA, ClassRow
 
 UNUSED_THRESHOLD = 0.5
 """Stands in the fingerprint of a store without classes."""
-NORMALISATION_FIELDS = ("scale", "offset", "mean", "std")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvedModel:
-    """A model config with nothing left open."""
-
-    model: ModelConfig
-    normalisation: Normalisation
-    classes: list[ClassConfig] | None
-
-    def with_stretch(self, stretch: Adjustment) -> ResolvedModel:
-        """The same with numbers of its raster."""
-        return replace(self, normalisation=replace(self.normalisation, stretch=stretch))
 
 
 def resolve_model(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> ResolvedModel:
@@ -49,11 +44,21 @@ def resolve_model(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> Resol
     Raises
     ------
     ConfigError, ModelError
-        No kind is known, or a list has another length than the bands.
+        No kind is known, or a list has another length than the bands; or networks of a list do not go together.
+    BandsError
+        The description states another number of bands.
     """
     model = with_description(model)
+    if is_combined(model):
+        return resolve_members(model, lambda one: _resolve_one(one, bands, dtype))
+    return _resolve_one(model, bands, dtype)
+
+
+def _resolve_one(model: ModelConfig, bands: int, dtype: np.dtype[Any]) -> ResolvedModel:
     if model.path is not None and not model.described:
         check_file(model.path)
+    if model.described and (model.input is None or model.input.transform is None):
+        require_described_bands(model, bands)  # before lists of its numbers are found to be too long
     meta = read_model_meta(model.path) if model.path is not None and model.path.suffix == ".safetensors" else None
     kind = model.kind or (meta.kind if meta else None)
     if kind is None:
@@ -90,7 +95,8 @@ def recipe(
         The classes do not fit the channels, two share a code, or nodata is also a code.
     """
     rows = rows_of_job(resolved, config, channels)
-    class_decoding, nodata = _numbers(activation), UNUSED_NODATA
+    require_logits(resolved.model.output.temperature, activation)
+    class_decoding, nodata = _numbers(activation, resolved.model.output.temperature), UNUSED_NODATA
     if rows:
         class_decoding = decoding(resolved.model.output, rows, channels, activation)
         nodata = _nodata(config.output.nodata, class_decoding.codes)
@@ -114,6 +120,7 @@ def recipe(
         runtime=runtime,
         runtime_release=runtime_release,
         values=resolve_values(config, channels, resolved.classes),
+        has_variance="variance" in config.output.layers,
     )
     if rows and job_recipe.values.channels and job_recipe.averages_probabilities:
         raise ConfigError(
@@ -129,9 +136,9 @@ def rows_of_job(resolved: ResolvedModel, config: Config, channels: int) -> tuple
     return class_rows(resolved.classes, channels, resolved.model.output) if "mask" in config.output.layers else ()
 
 
-def _numbers(activation: Activation) -> ClassDecoding:
+def _numbers(activation: Activation, temperature: float) -> ClassDecoding:
     """Of channels that mean no class: they have no code, and no threshold is ever asked for."""
-    return ClassDecoding(activation=activation, threshold=UNUSED_THRESHOLD, codes=())
+    return ClassDecoding(activation=activation, threshold=UNUSED_THRESHOLD, codes=(), temperature=temperature)
 
 
 def input_normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int, dtype: np.dtype[Any]) -> Normalisation:
@@ -142,6 +149,8 @@ def input_normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int, 
 
     Raises ConfigError where a list has another length than the bands.
     """
+    if model.input_bands:
+        return normalisation_of_inputs(model)
     values = dict(meta.input) if meta else {}
     normalise = None if model.input is None else model.input.normalise
     if normalise is not None and normalise.method not in NUMBERS_OF:
@@ -152,9 +161,14 @@ def input_normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int, 
         values |= {
             name: getattr(model.input, name) for name in NORMALISATION_FIELDS if name in model.input.model_fields_set
         }
-    defaults = {"scale": 1.0, "offset": 0.0, "mean": 0.0, "std": 1.0}
+    count_text = (
+        f"{count} bands are read"
+        if count == bands
+        else f"model.input.transform makes {count} channels of the {bands} bands that are read"
+    )
     scale, offset, mean, std = (
-        _per_band(name, values.get(name, defaults[name]), count, bands) for name in NORMALISATION_FIELDS
+        numbers_per_band(f"model.input.{name}", values.get(name, NEUTRAL_NUMBERS[name]), count, count_text)
+        for name in NORMALISATION_FIELDS
     )
     return Normalisation(scale=scale, offset=offset, mean=mean, std=std, transform=changed)
 
@@ -173,26 +187,6 @@ def _transform(model: ModelConfig, trained: str | None, bands: int, dtype: np.dt
         f"changed, and the config names no transform. Give "
         f"model.input.transform: the path of that {trained}, or null to do without."
     )
-
-
-def _per_band(name: str, value: float | list[float], bands: int, read: int) -> tuple[float, ...]:
-    if isinstance(value, int | float):
-        value = [float(value)] * bands
-    if len(value) != bands:
-        band_count_text = (
-            f"{bands} bands are read"
-            if bands == read
-            else f"model.input.transform makes {bands} channels of the {read} bands that are read"
-        )
-        raise ConfigError(
-            f"model.input.{name} has {len(value)} values, but {band_count_text}. Give one number, one value "
-            f"per band, or choose the bands with source.bands."
-        )
-    if name == "std" and 0 in value:
-        raise ConfigError(
-            "model.input.std contains 0, by which nothing can be divided. Give the standard deviation of each band."
-        )
-    return tuple(float(v) for v in value)
 
 
 def _classes(model: ModelConfig, meta: ModelMeta | None) -> list[ClassConfig] | None:
@@ -279,13 +273,20 @@ def decoding(
     cuts, codes = thresholds(output, channels), [row.code for row in rows]
     threshold = cuts if len(cuts) > 1 else cuts[0]
     if not output.multilabel or channels == 1:
-        return ClassDecoding(activation=activation, threshold=threshold, codes=tuple(codes))
+        return ClassDecoding(
+            activation=activation, threshold=threshold, codes=tuple(codes), temperature=output.temperature
+        )
     background = next(row.code for row in rows if row.role == "background")
     if len(codes) > channels:
         codes = [code for code in codes if code != background] + [background]
     order = tuple(codes.index(row.code) for row in rows)
     return ClassDecoding(
-        activation=activation, threshold=threshold, codes=tuple(codes), background=codes.index(background), order=order
+        activation=activation,
+        threshold=threshold,
+        codes=tuple(codes),
+        background=codes.index(background),
+        order=order,
+        temperature=output.temperature,
     )
 
 

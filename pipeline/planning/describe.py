@@ -6,8 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 from pipeline.inference.normalise import Adjustment
+from pipeline.inspect.report.inputs import input_facts
+from pipeline.models.ensemble import Ensemble
 from pipeline.planning.aoi_cost import AoiCost, cost_of_aoi
 from pipeline.planning.job import Job
+from pipeline.planning.member_text import described_members
 from pipeline.planning.normalise_text import normalise_sentence
 from pipeline.planning.option import option_sentences, plan_values
 from pipeline.planning.options import OPTIONS
@@ -42,6 +45,7 @@ def describe(job: Job) -> dict[str, Any]:
             "verdict": job.locality.verdict,
             "stride": job.locality.stride,
             "radius": _radius(job),
+            **({"inputs": input_facts(job.network, job.locality)} if job.network.inputs else {}),
             "blame": list(job.locality.blame),
             "notes": list(job.network.notes),
             "fold": job.fold,
@@ -52,9 +56,15 @@ def describe(job: Job) -> dict[str, Any]:
             **({"description": list(job.config.model.described)} if job.config.model.described else {}),
             "address": job.config.model.address,
             "revision": list(job.revision),
+            **({} if (members := described_members(job)) is None else {"members": members}),
         },
         "halo": {"px": tiles.halo, "exact": tiles.exact, "why": tiles.why},
-        "tile": {"size": tiles.size, "core": tiles.core, **plan_values(OPTIONS, job.resolved, tile=True)},
+        "tile": {
+            "size": tiles.size,
+            "core": tiles.core,
+            **plan_values(OPTIONS, job.resolved, tile=True),
+            **({"averaged": "probabilities"} if isinstance(job.network, Ensemble) else {}),
+        },
         "blocks": {
             "size": tiles.block,
             "count": job.blocks,
@@ -73,7 +83,9 @@ def describe(job: Job) -> dict[str, Any]:
             "file_block": list(job.source.block),
             "held": job.plan.sharing.cached_bytes,
             "swaths": job.plan.sharing.swaths,
-            "warped": job.config.source.grid is not None,
+            "warped": any(
+                section.grid is not None for section in (job.config.source, *job.config.model.inputs.values())
+            ),
         },
         "memory": {"budget": job.plan.budget, "projected": job.plan.peak, "buffers": job.plan.buffers},
         "device_memory": _on_device(job),

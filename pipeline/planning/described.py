@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from pipeline.config import ClassConfig, Config, InputConfig, ModelConfig, Model
 from pipeline.errors import ModelError
 from pipeline.models.descriptions import read_description
 from pipeline.models.descriptions.description import DescribedModel, Statement
+from pipeline.planning.members import with_common_sections
 from pipeline.planning.yaml_text import flow
 
 BACKGROUND_CLASS = "background"
@@ -30,6 +32,8 @@ def with_description(model: ModelConfig) -> ModelConfig:
     ModelError
         The description cannot be used, or asks for what is not done and the config does not override.
     """
+    if model.members:
+        return _with_described_members(model)
     if model.path is None or model.described:
         return model
     description = read_description(model.path)
@@ -39,6 +43,15 @@ def with_description(model: ModelConfig) -> ModelConfig:
 def described_config(config: Config) -> Config:
     """The same of a whole config; raises as `with_description`."""
     return config.model_copy(update={"model": with_description(config.model)})
+
+
+def _with_described_members(model: ModelConfig) -> ModelConfig:
+    """Networks of a list, each with its own description."""
+    members = tuple(replace(member, model=with_description(member.model)) for member in model.members)
+    sentences = [
+        f"network {number}: {text}" for number, member in enumerate(members, 1) for text in member.model.described
+    ]
+    return with_common_sections(model, members).filled({}, tuple(sentences))
 
 
 def _filled(model: ModelConfig, description: DescribedModel) -> ModelConfig:
@@ -100,11 +113,20 @@ def _names(model: ModelConfig, statement: Statement, output: ModelOutputConfig) 
     if model.classes is not None:
         return channels
     if statement.classes:
-        return {**channels, "classes": list(statement.classes)}
+        return {**channels, "classes": _with_background(statement.classes, output.multilabel and len(names) > 1)}
     several = isinstance(output.threshold, list) and len(names) == 1 and len(output.threshold) > 1
     if not names or several:
         return channels
     return {**channels, "classes": _classes(names, output.multilabel and len(names) > 1)}
+
+
+def _with_background(rows: tuple[ClassConfig, ...], multilabel: bool) -> list[ClassConfig]:
+    """Listed classes, with a background of a free code where a pixel may be of none of them."""
+    if not multilabel or any(row.role == "background" for row in rows):
+        return list(rows)
+    codes = [row.code for row in rows if row.code is not None]
+    code = None if not codes else 0 if 0 not in codes else max(codes) + 1
+    return [*rows, ClassConfig(name=BACKGROUND_CLASS, code=code, role="background")]
 
 
 def _classes(names: tuple[str, ...], multilabel: bool) -> list[ClassConfig]:

@@ -15,6 +15,7 @@ from pipeline.planning.options import FINGERPRINT_OPTIONS, OLD_DEFAULTS
 from pipeline.privacy.stand_in import stand_in
 from pipeline.redact import redacted_document
 from pipeline.sources.mosaics.history import MAX_CHANGES, piece_changes
+from pipeline.sources.stacked.inputs_source import IDENTITY_KEY
 
 if TYPE_CHECKING:
     from pipeline.sources.only.area import SourceAreas
@@ -82,14 +83,21 @@ def completed(meta: Mapping[str, Any]) -> Fingerprint:
 def differing(then: Mapping[str, Any], now: Fingerprint) -> list[str]:
     """Keys of what is wanted now that were otherwise; what could not be known then is no difference."""
     then = without_own_sources({**DEFAULTS_OF_OLD_STORES, **redacted_document(dict(then))})
-    replaced = {old for old, new in INSTEAD.items() if new in then and new in now}
     return [
         key
         for key, value in now.items()
         if not same(key, then.get(key), value)
-        and key not in replaced
+        and not ((instead := _known_instead(key)) in then and instead in now)
         and (key in then or of_one_source(key) not in OPTIONAL_REMOTE_KEYS)
     ]
+
+
+def _known_instead(key: str) -> str | None:
+    """The key that is known in the place of one, as in `INSTEAD`; of a network of an ensemble that of the same."""
+    member = re.match(r"model\.members\.\d+\.", key)
+    prefix = member[0] if member else "model."
+    instead = INSTEAD.get(f"model.{key.removeprefix(prefix)}")
+    return None if instead is None else f"{prefix}{instead.removeprefix('model.')}"
 
 
 def is_move(key: str) -> bool:
@@ -98,8 +106,17 @@ def is_move(key: str) -> bool:
 
 
 def of_one_source(key: str) -> str:
-    """The key that a source has alone, of one that it has in a stack: ``source.size`` of ``source.path.1.size``."""
-    return re.sub(r"^source\.path\.\d+\.", "source.", key)
+    """The key that a source has alone, of one that it has in a stack or as an input of the network.
+
+    ``source.size`` of ``source.path.1.size`` and of ``source.inputs.after.size``.
+    """
+    of_input = IDENTITY_KEY.fullmatch(key)
+    return re.sub(r"^source\.path\.\d+\.", "source.", f"source.{of_input['key']}" if of_input else key)
+
+
+def config_key(key: str) -> str:
+    """A key of a fingerprint as the config has it: ``model.inputs.after.size`` of ``source.inputs.after.size``."""
+    return re.sub(r"^source\.inputs(?=\.|$)", "model.inputs", key)
 
 
 def compare(stored: Mapping[str, Any], now: Fingerprint, path: Place) -> bool:
@@ -198,7 +215,7 @@ def input_identity(source: Source, areas: SourceAreas, network: Network, redact:
 def _difference(key: str, then: object, now: Fingerprint) -> str:
     """How a key differs: of the items of a search, which came and which went."""
     was, here = differing_parts(then, now[key])
-    difference = f"{key}{_of_source(key, now)} was {_short(was)} and is now {_short(here)}"
+    difference = f"{config_key(key)}{_of_source(key, now)} was {_short(was)} and is now {_short(here)}"
     return item_changes(key, then, now[key]) or difference
 
 
@@ -213,9 +230,11 @@ def item_changes(key: str, then: object, now: object) -> str:
 
 
 def _of_source(key: str, now: Fingerprint) -> str:
-    """Which source of a stack a key is of, in words; nothing of other keys."""
-    number = re.match(r"source\.path\.(\d+)\.(?!path$)", key)
-    path = now.get(f"source.path.{number[1]}.path") if number else None
+    """Which source of a stack, or of an input, a key is of, in words; nothing of other keys."""
+    of_part = re.match(r"(source\.path\.\d+)\.(?!path$)", key)
+    of_input = IDENTITY_KEY.fullmatch(key)
+    section = of_part[1] if of_part else f"source.inputs.{of_input['name']}" if of_input else ""
+    path = now.get(f"{section}.path") if section and key != f"{section}.path" else None
     return f", of {path}," if path else ""
 
 

@@ -15,6 +15,7 @@ from pipeline.geometry.span import round_up
 from pipeline.inspect.records import recorded
 from pipeline.interfaces import Locality, Network
 from pipeline.models.bn_folding import Folded, fold
+from pipeline.models.ensemble import Ensemble, members_of
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights.file_type import first_line
 from pipeline.runtime import resources
@@ -78,7 +79,7 @@ def choose_folding(
     obstacle = (
         None
         if stored or allowed_error is None or not folded.done
-        else _kept_difference(network, folded.network, locality, device, allowed_error)
+        else _first_fold_difference(network, folded.network, locality, device, allowed_error)
     )
     return (
         folded
@@ -87,16 +88,14 @@ def choose_folding(
     )
 
 
-def _kept_difference(
-    network: Loaded, other: Network, locality: Locality, device: torch.device, allowed_error: float
-) -> str | None:
+def _kept_difference(network: Network, other: Network, noise: torch.Tensor, allowed_error: float) -> str | None:
     """What `_fold_difference` says of the same network, releases of torch and kind of processor."""
-    computing = [torch.__version__, str(device), torch.backends.cpu.get_cpu_capability(), resources.cores()]
-    key = [FOLDING_VERSION, network.identity(), *computing, allowed_error, locality.bands, locality.minimum]
+    computing = [torch.__version__, str(noise.device), torch.backends.cpu.get_cpu_capability(), resources.cores()]
+    key = [FOLDING_VERSION, network.identity(), *computing, allowed_error, list(noise.shape)]
     return recorded(
         "folding",
         key,
-        lambda: _fold_difference(network, other, locality, device, allowed_error),
+        lambda: _fold_difference(network, other, noise, allowed_error),
         lambda reason: {"obstacle": reason},
         lambda values: cast("str | None", values["obstacle"]),
     )
@@ -119,15 +118,24 @@ def noise_image(network: Network, locality: Locality, device: torch.device) -> t
     return noise.to(device).contiguous(memory_format=torch.channels_last)
 
 
-def _fold_difference(
-    network: Network, other: Network, locality: Locality, device: torch.device, allowed_error: float
+def _first_fold_difference(
+    network: Loaded, other: Loaded, locality: Locality, device: torch.device, allowed_error: float
 ) -> str | None:
+    """As `_kept_difference`, of each network of an ensemble by its own logits."""
+    image = noise_image(network, locality, device)
+    if not isinstance(network, Ensemble):
+        return _kept_difference(network, other, image, allowed_error)
+    pairs = zip(network.members, members_of(other), strict=True)
+    reasons = (_kept_difference(one.network, folded, one.select_bands(image), allowed_error) for one, folded in pairs)
+    return next((reason for reason in reasons if reason is not None), None)
+
+
+def _fold_difference(network: Network, other: Network, noise: torch.Tensor, allowed_error: float) -> str | None:
     """How two networks differ in float32 on noise, on stronger noise and on nothing but invalid pixels.
 
     None where they do not.
     """
-    noise = noise_image(network, locality, device)
-    with fixed_numerics("float32", resources.cores(), device):
+    with fixed_numerics("float32", resources.cores(), noise.device):
         for image in (noise, 3 * noise + 1, torch.zeros_like(noise)):
             try:
                 reason = excess_difference(network(image), other(image), allowed_error)

@@ -102,7 +102,8 @@ def _head(job: Job, config: Path, file: Path) -> str:
     versions, (*fields, last) = job.meta()["versions"], frozen_fields("execution")
     redact = job.config.output.redact
     name, command = ("a config", "CONFIG") if redact else (config.name, shlex.quote(str(config)))
-    source = " --source FILE" if redact else ""
+    paths = [f"--set model.inputs.{name}.path=FILE" for name in job.config.model.inputs] or ["--source FILE"]
+    source = f" {' '.join(paths)}" if redact else ""
     return f"""\
 {MARK}: {name} with nothing left to decide.
 # Frozen {datetime.now(UTC):%Y-%m-%d %H:%M} UTC with wholecloth {versions["wholecloth"]}, torch {versions["torch"]}, by

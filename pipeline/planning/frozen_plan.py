@@ -16,6 +16,7 @@ from pipeline.planning.fingerprint import (
     DEFAULTS_OF_OLD_STORES,
     OPTIONAL_REMOTE_KEYS,
     Fingerprint,
+    config_key,
     differing,
     is_move,
     item_changes,
@@ -173,7 +174,10 @@ def _same_plan(stored: Fingerprint, held: Fingerprint, path: Place) -> None:
         differing(held, {**{key: None for key in held if key not in OPTIONAL_REMOTE_KEYS}, **stored})
     ):
         said = _listed(
-            [f"{key} is {_short(stored.get(key))} in the store and locked at {_short(held.get(key))}" for key in keys]
+            [
+                f"{config_key(key)} is {_short(stored.get(key))} in the store and locked at {_short(held.get(key))}"
+                for key in keys
+            ]
         )
         raise StoreError(
             f"{path} was made by another plan than the one that is locked: {said}. Give another "
@@ -193,7 +197,7 @@ def _keep(held: Fingerprint, now: Fingerprint, moved: bool) -> None:
         said = _listed(
             [
                 item_changes(key, held.get(key), now.get(key))
-                or f"{key} is locked at {_short(held.get(key))} and would be {_short(now.get(key))}"
+                or f"{config_key(key)} is locked at {_short(held.get(key))} and would be {_short(now.get(key))}"
                 for key in keys
             ]
         )

@@ -18,7 +18,7 @@ from pipeline.planning.area_meta import area_meta
 from pipeline.planning.fingerprint import Fingerprint
 from pipeline.planning.option import Resolved
 from pipeline.planning.options import RECIPE_OPTIONS
-from pipeline.planning.stored_config import stored_config
+from pipeline.planning.stored_config import stored_config, stored_inputs
 from pipeline.planning.types import Plan
 from pipeline.postprocess.cleaning import Cleaning
 from pipeline.sources.only.area import SourceAreas
@@ -124,6 +124,7 @@ class Job:
             **({"asked": self.blocks} if self.task.area else {}),
             **area_meta(self.areas, self.source.grid, keeps_picture=self.config.output.picture is not False),
             **({"picture": self.spec.picture.as_dict()} if self.spec.picture else {}),
+            **({"inputs": inputs} if (inputs := stored_inputs(self.config)) else {}),
             "config": stored_config(self.config),
             "given": stored_config(self.config, exclude_unset=True),
             "versions": {"wholecloth": __version__, "torch": str(torch.__version__)},

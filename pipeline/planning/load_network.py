@@ -13,18 +13,22 @@ from pipeline.inference.normalise import Normalisation
 from pipeline.inference.recipe import Recipe
 from pipeline.inspect.cache import cached_only
 from pipeline.inspect.first_look import first_look
+from pipeline.inspect.locality.joint import joint_locality
 from pipeline.inspect.memory.limit import Room
 from pipeline.interfaces import Locality, Network, Source
 from pipeline.models import load
+from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
 from pipeline.planning import activation, classes, edges, finite, workers
-from pipeline.planning.classes import ResolvedModel
 from pipeline.planning.described import described_config
+from pipeline.planning.input_sources import open_sources
 from pipeline.planning.locate_network import locate_network_of_store
+from pipeline.planning.members import require_as_loaded, settle_members
 from pipeline.planning.normalisation import stored_numbers, with_stretch
+from pipeline.planning.resolved_model import ResolvedModel
 from pipeline.planning.types import TilePlan
 from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
-from pipeline.sources import open_source, with_notes
+from pipeline.sources import with_notes
 from pipeline.sources.only import open_areas
 from pipeline.store.spec import ClassRow
 
@@ -79,8 +83,10 @@ class LoadedNetwork:
             Classes, thresholds or normalisation do not fit the network or the raster.
         """
         config = described_config(config)
-        resolved = classes.resolve_model(config.model, self.source.bands, self.source.dtype)
+        model = config.model.with_input_bands(self.config.model.input_bands)
+        resolved = classes.resolve_model(model, self.source.bands, self.source.dtype)
         resolved = with_stretch(resolved, config.source, self.source, self.areas, stored_numbers(config))
+        require_as_loaded(resolved, self.network)
         # before the activation: a wrong list is the likelier mistake
         classes.rows_of_job(resolved, config, self.locality.classes)
         chosen = activation.choose_activation(
@@ -117,14 +123,14 @@ def load_network(config: Config) -> LoadedNetwork:
 @no_jit_reoptimisation()
 def _load_network(config: Config) -> LoadedNetwork:
     config = described_config(locate_network_of_store(config).config)
-    source = open_source(config.source, config.execution.read_timeout)
+    config, source = open_sources(config)
     areas = open_areas(config.source, source)
     resolved = classes.resolve_model(config.model, source.bands, source.dtype)
     device = select_device(config.execution.device)
     finite.check_transform(source, resolved.normalisation.transform)
     network = network_on_source(resolved.model, source, resolved.normalisation, device)
     room = Room(workers.budget(config))
-    locality, measured = look_at(network, resolved, room)
+    resolved, network, locality, measured = _looked_at(config, resolved, network)
     locality = edges.with_padding(locality, config.tile, network.accepts.multiple)
     return LoadedNetwork(
         config=config.model_copy(update={"model": resolved.model}),
@@ -138,12 +144,26 @@ def _load_network(config: Config) -> LoadedNetwork:
     )
 
 
-def look_at(network: Network, resolved: ResolvedModel, room: Room) -> tuple[Locality, bool]:
-    """What is known of a network, and whether that was measured before."""
-    channels = resolved.normalisation.channels
-    trained = resolved.model.input.size if resolved.model.input else None
-    measured = cached_only(network, channels, trained=trained)
-    return (first_look(network, channels, trained, room), False) if measured is None else (measured, True)
+def _looked_at(
+    config: Config, resolved: ResolvedModel, network: Loaded
+) -> tuple[ResolvedModel, Loaded, Locality, bool]:
+    """The network with what is known of it, and whether all of that was measured before."""
+    looks: list[tuple[Locality, bool]] = []
+
+    def look(one: Loaded, trained: int | None) -> Locality:
+        looks.append(look_at(one, trained, Room(workers.budget(config))))
+        return looks[-1][0]
+
+    resolved, network = settle_members(resolved, network, look, None, has_classes="mask" in config.output.layers)
+    if isinstance(network, Ensemble):
+        return resolved, network, joint_locality(network), all(measured for _, measured in looks)
+    return resolved, network, look(network, resolved.model.input.size if resolved.model.input else None), looks[0][1]
+
+
+def look_at(network: Loaded, trained: int | None, room: Room) -> tuple[Locality, bool]:
+    """What is known of one network, and whether that was measured before."""
+    measured = cached_only(network, network.bands, trained=trained)
+    return (first_look(network, network.bands, trained, room), False) if measured is None else (measured, True)
 
 
 def network_on_source(model: ModelConfig, source: Source, normalisation: Normalisation, device: torch.device) -> Loaded:
@@ -161,7 +181,7 @@ def network_on_source(model: ModelConfig, source: Source, normalisation: Normali
                 f"network takes {error.expected}. "
                 f"Let it return {error.expected}, or name another network."
             ) from error
-        raise BandsError(with_notes(str(error), source), error.expected) from error
+        raise BandsError(with_notes(str(error), source), error.expected, error.input_name) from error
 
 
 def _one_tile(config: Config, loaded: LoadedNetwork) -> TilePlan:

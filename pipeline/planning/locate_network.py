@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.config import Config
@@ -37,6 +37,8 @@ def locate_network(config: Config, stored: Mapping[str, Any] | None, silent: boo
     ModelError, Unfinished
         It cannot be had.
     """
+    if config.model.members:
+        return _locate_members(config, stored, silent)
     located = locate_model(config.model, _stored_address(stored), silent)
     return LocatedNetwork(config=config.model_copy(update={"model": located.model}), remarks=located.remarks)
 
@@ -44,11 +46,26 @@ def locate_network(config: Config, stored: Mapping[str, Any] | None, silent: boo
 def locate_network_of_store(config: Config) -> LocatedNetwork:
     """The same for a command that only looks: the store is read here, where a network of a repository asks for it."""
     path = config.output.path
-    has_store = is_of_hub(config.model) and lifecycle.exists(path) and lifecycle.is_mask_store(path)
+    models = [member.model for member in config.model.members] or [config.model]
+    has_store = any(map(is_of_hub, models)) and lifecycle.exists(path) and lifecycle.is_mask_store(path)
     return locate_network(config, lifecycle.read_store_meta(path) if has_store else None)
 
 
-def _stored_address(stored: Mapping[str, Any] | None) -> str | None:
-    """``model.path`` of a store; None where there is none."""
+def _locate_members(config: Config, stored: Mapping[str, Any] | None, silent: bool) -> LocatedNetwork:
+    """The same of each network of a list, by its place in the list of the store."""
+    members, remarks = [], list[str]()
+    for place, member in enumerate(config.model.members):
+        located = locate_model(member.model, _stored_address(stored, place), silent)
+        members.append(replace(member, model=located.model))
+        remarks += [f"network {place + 1}: {text}" for text in located.remarks]
+    model = config.model.with_members(tuple(members))
+    return LocatedNetwork(config=config.model_copy(update={"model": model}), remarks=tuple(remarks))
+
+
+def _stored_address(stored: Mapping[str, Any] | None, place: int = 0) -> str | None:
+    """``model.path`` of a store, or that of one network of its list; None where there is none."""
     path = ((stored or {}).get("config") or {}).get("model", {}).get("path")
+    if isinstance(path, list):
+        path = path[place] if place < len(path) else None
+        path = path.get("path") if isinstance(path, dict) else path
     return path if isinstance(path, str) else None

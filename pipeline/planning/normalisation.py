@@ -20,9 +20,9 @@ from pipeline.inference.colour_transfer import ColourTransfer
 from pipeline.inference.normalise import Normalisation, Stretch
 from pipeline.inspect.scene_values import lattice
 from pipeline.interfaces import Source
-from pipeline.planning.classes import ResolvedModel
 from pipeline.planning.counted_area import KEY_OF_AREA, counted_area
 from pipeline.planning.normalise_text import NORMALISE_KEY, constant_bands
+from pipeline.planning.resolved_model import ResolvedModel
 from pipeline.planning.stains import colour_bands, stain_request, stain_transfer
 from pipeline.sources.gdal.colours import AS_STORED
 from pipeline.sources.overview import Overview, raster_of, read_overview

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.config.families import ENGINE_FACTS, EngineFacts
+from pipeline.inspect.report.inputs import input_sentences
 from pipeline.planning.describe import describe
 from pipeline.planning.job import Job
+from pipeline.planning.member_text import member_sentences
 from pipeline.planning.option import option_sentences
 from pipeline.planning.options import OPTIONS
 from pipeline.planning.types import VIEWS_PER_TILE
@@ -52,6 +54,9 @@ def _network_rows(facts: dict[str, Any]) -> RowPairs:
     yield "network", f"{measured}; {network['fold']}{'; compiled' if network['compile'] else ''}"
     yield "runtime", ": ".join(filter(None, (network["runtime"], network["runtime_choice"])))
     yield from (("", text) for text in (network["address"], *network["revision"]) if text)
+    yield from (("", text) for text in member_sentences(network.get("members", ())))
+    for number, sentence in enumerate(input_sentences(network.get("inputs", []))):
+        yield "inputs" if number == 0 else "", sentence
     for number, sentence in enumerate(network.get("description", [])):
         yield "description" if number == 0 else "", sentence
     yield from _area_rows(facts)
@@ -141,15 +146,16 @@ def _hands(facts: dict[str, Any]) -> str:
 
 def _tile(facts: dict[str, Any]) -> str:
     tile = facts["tile"]
+    averaged = tile.get("averaged", tile["blend"])
     if not tile["step"]:
         meet = f"at most {tile['size']} px, core {tile['core']} px"
     else:
         several = f", {tile['batch']} at once" if tile["batch"] > 1 else ""
-        meet = f"{tile['size']} px every {tile['step']} px, taper {tile['taper']}, {tile['blend']} averaged{several}"
+        meet = f"{tile['size']} px every {tile['step']} px, taper {tile['taper']}, {averaged} averaged{several}"
     return (
         meet
         if tile["augment"] == "none"
-        else f"{meet}; each {VIEWS_PER_TILE[tile['augment']]} times ({tile['augment']}), {tile['blend']} averaged"
+        else f"{meet}; each {VIEWS_PER_TILE[tile['augment']]} times ({tile['augment']}), {averaged} averaged"
     )
 
 

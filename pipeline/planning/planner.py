@@ -18,7 +18,9 @@ from pipeline.inspect.halo.tolerance import halo_for_tolerance
 from pipeline.inspect.memory import activation_memory
 from pipeline.inspect.memory.kept_memory import kept_activation_memory
 from pipeline.inspect.memory.limit import Room
+from pipeline.inspect.memory.members import memory_of_members
 from pipeline.interfaces import Locality, Network, Source
+from pipeline.models.ensemble import Ensemble
 from pipeline.planning import edges, halo, memory, workers
 from pipeline.planning.candidates import DEFAULT_BLEND_SIZE
 from pipeline.planning.chunk_limit import check_source_chunks
@@ -77,6 +79,11 @@ class PlanInputs:
         return self.areas.area
 
     @property
+    def returns_variance(self) -> bool:
+        """Whether the network also returns how far its members are apart, channel by channel."""
+        return "variance" in self.config.output.layers
+
+    @property
     def multiple(self) -> int:
         """Sizes that the network sees are multiples of this, px."""
         return math.lcm(self.locality.stride, self.network.accepts.multiple)
@@ -126,7 +133,7 @@ def make_plan(inputs: PlanInputs, classes: int) -> tuple[Plan, activation_memory
         if stored_plan.peak > budget:
             raise PlanError(over_budget(stored_plan))
         return stored_plan, None
-    cost = _activation_memory(inputs, Room(budget))
+    cost = _activation_memory(inputs, budget)
     costs = _costs(inputs, cost, classes)
     # a halo is measured by torch, whatever runs the network
     room = budget if worker_layout.device is None else min(budget, worker_layout.device)
@@ -143,30 +150,35 @@ def _in_runtime(costs: memory.MemoryCosts, inputs: PlanInputs) -> memory.MemoryC
     return replace(costs, activations=resident, fullness=1.0)
 
 
-def _activation_memory(inputs: PlanInputs, room: Room) -> activation_memory.ActivationMemory:
-    """Kept under the network and all else that decides it."""
-    return kept_activation_memory(
-        partial(
+def _activation_memory(inputs: PlanInputs, budget: int) -> activation_memory.ActivationMemory:
+    """Of each network, kept under the network and all else that decides it."""
+
+    def measure(network: Network, bands: int) -> activation_memory.ActivationMemory:
+        room = Room(budget)
+        key = [
+            network.identity(),
+            inputs.folded,
+            bands,
+            inputs.multiple,
+            str(inputs.device),
+            inputs.precision,
+            [network.accepts.maximum, network.accepts.minimum, inputs.locality.minimum],
+        ]
+        measured = partial(
             activation_memory.measure_activation_memory,
-            inputs.network,
-            inputs.normalisation.channels,
+            network,
+            bands,
             inputs.multiple,
             inputs.device,
             AUTOCAST_DTYPES[inputs.precision],
             minimum=inputs.locality.minimum,
             room=room,
-        ),
-        [
-            inputs.network.identity(),
-            inputs.folded,
-            inputs.normalisation.channels,
-            inputs.multiple,
-            str(inputs.device),
-            inputs.precision,
-            [inputs.network.accepts.maximum, inputs.network.accepts.minimum, inputs.locality.minimum],
-        ],
-        room,
-    )
+        )
+        return kept_activation_memory(measured, key, room)
+
+    if isinstance(inputs.network, Ensemble):
+        return memory_of_members(inputs.network, measure, inputs.returns_variance)
+    return measure(inputs.network, inputs.normalisation.channels)
 
 
 def _plan_request(
@@ -312,7 +324,7 @@ def _costs(inputs: PlanInputs, cost: activation_memory.ActivationMemory, classes
         gdal_cache=GDAL_CACHE,
         raw=source.bands * (source.dtype.itemsize + 1) + 2,  # with whether a pixel is valid, and why not
         bands=inputs.normalisation.channels,
-        classes=inputs.locality.classes,
+        classes=inputs.locality.classes * (1 + inputs.returns_variance),
         activations=max(cost.bytes_per_pixel, _transform_bytes(inputs)),
         fullness=1.0 if cost.fullness is None else round(cost.fullness, 2),
         output=_output(inputs.config.output, classes, inputs.locality.classes) + (inputs.area is not None),

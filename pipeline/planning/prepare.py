@@ -18,11 +18,14 @@ from pipeline.inference.block_task import BlockTask
 from pipeline.inference.normalise import Adjustment
 from pipeline.inference.recipe import Recipe
 from pipeline.inspect.cache import cached
+from pipeline.inspect.locality.joint import joint_locality
 from pipeline.inspect.memory import activation_memory
 from pipeline.inspect.memory.limit import Room
 from pipeline.interfaces import Locality, Network, Source
 from pipeline.models.bn_folding import Folded
+from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
+from pipeline.models.probabilities import Activation
 from pipeline.planning import (
     activation,
     classes,
@@ -43,18 +46,20 @@ from pipeline.planning import (
 )
 from pipeline.planning.described import described_config
 from pipeline.planning.fingerprint import Fingerprint
+from pipeline.planning.input_sources import open_sources
 from pipeline.planning.job import Job
 from pipeline.planning.load_network import network_on_source
 from pipeline.planning.locate_network import LocatedNetwork, locate_network
+from pipeline.planning.members import settle_members
 from pipeline.planning.normalise_text import NORMALISE_KEY
 from pipeline.planning.option import Resolved
 from pipeline.planning.options import recipe_of_store
 from pipeline.planning.planner import PlanInputs
+from pipeline.planning.resolved_model import ResolvedModel
 from pipeline.planning.runtime_request import ChosenRuntime, RuntimeRequest
 from pipeline.planning.types import Plan
 from pipeline.postprocess.cleaning import resolve_cleaning
 from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
-from pipeline.sources import open_source
 from pipeline.sources.only import open_areas
 from pipeline.sources.only.area import SourceAreas
 from pipeline.sources.wrappers.shared_reads import share_reads
@@ -73,7 +78,7 @@ class _Opened:
     same_source: bool
     source: Source
     areas: SourceAreas
-    resolved: classes.ResolvedModel
+    resolved: ResolvedModel
     device: torch.device
     network: Loaded
     """Before it is told how large its tiles may be."""
@@ -168,7 +173,7 @@ def _open(
     config = described_config(located.config)
     stored = frozen_plan.plan_to_reuse(config, existing)
     stored_fingerprint = stored["fingerprint"] if stored else None
-    source = open_source(config.source, config.execution.read_timeout, stored_fingerprint)
+    config, source = open_sources(config, stored_fingerprint)
     areas = open_areas(config.source, source, stored.get("tissue") if stored else None)
     resolved = classes.resolve_model(config.model, source.bands, source.dtype)
     resolved = (
@@ -178,6 +183,13 @@ def _open(
     )
     device = select_device(config.execution.device)
     finite.check_transform(source, resolved.normalisation.transform)
+    resolved, network = settle_members(
+        resolved,
+        network_on_source(resolved.model, source, resolved.normalisation, device),
+        lambda one, trained: cached(one, one.bands, trained=trained, room=Room(workers.budget(config))),
+        stored_fingerprint,
+        has_classes="mask" in config.output.layers,
+    )
     return _Opened(
         config=config,
         stored=stored,
@@ -187,7 +199,7 @@ def _open(
         areas=areas,
         resolved=resolved,
         device=device,
-        network=network_on_source(resolved.model, source, resolved.normalisation, device),
+        network=network,
         revision=located.remarks,
     )
 
@@ -201,11 +213,15 @@ def _locality(opened: _Opened) -> Locality:
         else frozen_plan.locality(
             config.locked, opened.identity(opened.network), opened.device.type, opened.same_source or opened.resumes
         )
-    ) or cached(
-        opened.network,
-        opened.resolved.normalisation.channels,
-        trained=model_input.size if model_input else None,
-        room=Room(workers.budget(config)),
+    ) or (
+        joint_locality(opened.network)
+        if isinstance(opened.network, Ensemble)
+        else cached(
+            opened.network,
+            opened.resolved.normalisation.channels,
+            trained=model_input.size if model_input else None,
+            room=Room(workers.budget(config)),
+        )
     )
     if opened.stored and locality.maximum is None:
         locality = replace(locality, maximum=opened.stored.get("locality", {}).get("maximum"))
@@ -273,7 +289,7 @@ def _job(
     network: Loaded,
     inputs: PlanInputs,
     folded: Folded,
-    chosen: activation.Activation,
+    chosen: Activation,
     plan: Plan,
     cost: activation_memory.ActivationMemory | None,
 ) -> Job:
@@ -317,7 +333,7 @@ def _job(
 
 
 def _recipe(
-    opened: _Opened, inputs: PlanInputs, folded: Folded, chosen: activation.Activation, plan: Plan
+    opened: _Opened, inputs: PlanInputs, folded: Folded, chosen: Activation, plan: Plan
 ) -> tuple[Recipe, tuple[ClassRow, ...]]:
     """The recipe and the class table, with the threads of the store where it is there."""
     threads = workers.threads_per_process(opened.config, inputs.device) // plan.worker_layout.streams

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 import torch
 
 from pipeline.inspect.reference_image import NO_REFERENCE_IMAGE, ImageComparison, compare_images
 from pipeline.models.descriptions import read_description
+from pipeline.models.ensemble import members_of
 from pipeline.planning.job import Job
 from pipeline.runtime import resources
 from pipeline.runtime.device import fixed_numerics, run_on_device_thread
-
-if TYPE_CHECKING:
-    from pipeline.models.loaded import Loaded
 
 
 def compare_reference_image(job: Job) -> ImageComparison | None:
@@ -28,7 +24,7 @@ def compare_reference_image(job: Job) -> ImageComparison | None:
     description = None if model.path is None else read_description(model.path)
     if description is None:
         return None
-    network = cast("Loaded", job.loaded)
+    network = members_of(job.loaded)[0]
     case = description.reference_case(model, network.key)
     if case is None:
         return NO_REFERENCE_IMAGE

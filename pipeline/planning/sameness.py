@@ -14,7 +14,7 @@ from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.shards import ShardBlocks
 from pipeline.inference.read import pixel_checksum, read_with_retries
 from pipeline.inference.recipe import requested_window
-from pipeline.planning.fingerprint import is_move, of_one_source
+from pipeline.planning.fingerprint import config_key, is_move, of_one_source
 from pipeline.planning.job import Job
 from pipeline.sources.mosaics.history import piece_changes
 from pipeline.store.ledger import Ledger
@@ -102,11 +102,13 @@ def _change_of(path: str, job: Job, only: bool) -> str | None:
     """How a source, or one of a stack, differs by its path or its date; None where it does not."""
     then, now, prefix = job.fingerprint, job.moved, path.removesuffix("path")
     if then.get(path) != now[path]:
-        return f"{path} was {then.get(path)} and is now {now[path]}"
+        return f"{config_key(path)} was {then.get(path)} and is now {now[path]}"
     if pieces := piece_changes(then.get(f"{prefix}files"), now.get(f"{prefix}files")):
         return f"of the pieces of {now[path]}, {pieces}"
     keys = [key for key in now if key.startswith(prefix) and is_move(key) and key in then]
-    return f"{now[path]} was written anew since" if only or any(then[key] != now[key] for key in keys) else None
+    section = config_key(prefix).removesuffix(".")
+    name = now[path] if section.startswith("source") else f"{section} ({now[path]})"
+    return f"{name} was written anew since" if only or any(then[key] != now[key] for key in keys) else None
 
 
 def _other(job: Job, other: list[BlockIndex], compared: int) -> str:

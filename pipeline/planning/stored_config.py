@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pipeline.config import Config
@@ -23,3 +24,19 @@ def stored_config(config: Config, exclude_unset: bool = False) -> dict[str, Any]
     dumped = config.model_dump(mode="json", exclude_unset=exclude_unset, exclude={"locked"})
     document: dict[str, Any] = redacted_document(without_trust(dumped))
     return without_private_names(document) if config.output.redact else document
+
+
+def stored_inputs(config: Config) -> list[dict[str, Any]]:
+    """Of a network of several inputs, in the order of the bands: ``name``, ``bands``, and ``source`` as a text."""
+    if not config.model.input_bands:
+        return []
+    document = stored_config(config)
+    sections = {name: section["path"] for name, section in document["model"]["inputs"].items()}
+    return [
+        {"name": name, "bands": bands, "source": _text(sections.get(name, document["source"]["path"]))}
+        for name, bands in config.model.input_bands
+    ]
+
+
+def _text(path: Any) -> str:
+    return path if isinstance(path, str) else json.dumps(path, ensure_ascii=False)

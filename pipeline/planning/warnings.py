@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 
 from pipeline.errors import InferenceError, ReadError
@@ -11,6 +13,12 @@ from pipeline.planning.pixel_size import pixel_size_warnings, stated_facts
 from pipeline.planning.subject import network_on_raster
 from pipeline.runtime import resources
 from pipeline.runtime.device import fixed_numerics, run_on_device_thread
+
+
+def _pixel_size_warnings(job: Job) -> Iterator[str]:
+    model = job.config.model
+    for one in [member.model for member in model.members] or [model]:
+        yield from pixel_size_warnings(stated_facts(one.path), job.source)
 
 
 def job_warnings(job: Job) -> tuple[str, ...]:
@@ -30,7 +38,7 @@ def job_warnings(job: Job) -> tuple[str, ...]:
             return tuple(plausibility.plausibility_warnings(network_on_raster(job), decoding, names))
 
     try:
-        return (*pixel_size_warnings(stated_facts(job.config.model.path), job.source), *run_on_device_thread(tried))
+        return (*_pixel_size_warnings(job), *run_on_device_thread(tried))
     except ReadError:
         return ()
     except InferenceError as error:  # of the transform, on a window of the sample: it fails the blocks that lie there

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import torch
 
-from pipeline.config import Config, ExecutionConfig, SlurmConfig, parse_bytes
+from pipeline.config import Config, ExecutionConfig, ModelConfig, SlurmConfig, parse_bytes
 from pipeline.errors import ConfigError
 from pipeline.models.runtimes import KINDS as RUNTIMES
 from pipeline.planning.types import ONE_PROCESS, WorkerLayout
@@ -135,8 +135,13 @@ def streams(config: Config, device: torch.device, radius: int | None, runtime: s
                 f"Give 1, or auto."
             )
         return (execution.streams,)
-    suits = obstacle is None and config.model.kind not in USER_CODE_KINDS and execution.facts.local and radius != 0
+    suits = obstacle is None and not _runs_user_code(config.model) and execution.facts.local and radius != 0
     return tuple(count for count in range(maximum, 0, -1) if cores % count == 0) if suits else (1,)
+
+
+def _runs_user_code(model: ModelConfig) -> bool:
+    models = [member.model for member in model.members] or [model]
+    return any(one.kind in USER_CODE_KINDS for one in models)
 
 
 def slurm(execution: ExecutionConfig) -> SlurmConfig:

@@ -18,6 +18,7 @@ SWEPT_KEYS = (
     "model.input.std",
     "model.output.activation",
     "model.output.threshold",
+    "model.output.temperature",
     "output.min_confidence",
 )
 """Keys that change neither the network nor the pixels that are read."""

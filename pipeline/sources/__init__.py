@@ -47,12 +47,17 @@ def open_source(config: SourceConfig, timeout: float | None = None, stored: Mapp
     """
 
     def open_() -> Source:
-        source = KINDS[config.kind](config, timeout)
-        if isinstance(source, StackedSource):  # each of its sources is on the grid already
-            return source.with_stored_grid(stored or {})
-        return on_grid(source, config, stored)
+        return open_kind(config, timeout, stored)
 
     return open_() if timeout is None else with_timeout(open_, timeout, mask_urls(config.place))
+
+
+def open_kind(config: SourceConfig, timeout: float | None, stored: Mapping[str, Any] | None) -> Source:
+    """The same as a part of another source, which has one patience for all of its parts."""
+    source = KINDS[config.kind](config, timeout)
+    if isinstance(source, StackedSource):  # each of its sources is on the grid already
+        return source.with_stored_grid(stored or {})
+    return on_grid(source, config, stored)
 
 
 def with_notes(message: str, source: Source) -> str:

@@ -42,7 +42,7 @@ def opener(kinds: Mapping[str, Open]) -> Open:
         names = part_names([entry.place for entry in config.sources])
         return StackedSource(
             parts=tuple(
-                Part(name=name, source=source, band_names=_band_names(entry.source))
+                Part(name=name, source=source, band_names=band_names(entry.source))
                 for name, source, entry in zip(names, sources, opened, strict=True)
             ),
             grid=target,
@@ -74,7 +74,7 @@ def _laid(entry: ListedSource, target: Grid, first: ListedSource, config: Source
     return entry.source if entry is first else aligned(entry, target, first, config.align)
 
 
-def _band_names(source: Source) -> tuple[str, ...]:
+def band_names(source: Source) -> tuple[str, ...]:
     """The names of the bands read, or their numbers where nothing names them."""
     if isinstance(source, BandsSource):
         return tuple(part.name for part in source.parts)

@@ -107,6 +107,11 @@ def _values(of: LayerSpec, classes: Attributes) -> Attributes:
     return {**attributes, **factors, "nodata": of.values.nodata}
 
 
+def _variance(of: LayerSpec, classes: Attributes) -> Attributes:
+    subject = "the probability of the chosen class" if of.planes is None else "each number"
+    return {"long_name": f"variance of {subject} between the networks of an ensemble", "units": "1"}
+
+
 def _instances(of: LayerSpec, classes: Attributes) -> Attributes:
     return {"long_name": "id of the object, 1 + the row-major index of its first pixel", "nodata": of.fill}
 
@@ -131,6 +136,8 @@ class Layer:
     """What its array says of itself, given what it is and the attributes of the class table."""
     axis: str | None = None
     """Name of its axis of classes or channels, class or channel; None where it has none."""
+    axis_without_classes: str | None = None
+    """The same in a store without classes, where that is another."""
     reduce: Callable[[PixelArray, npt.NDArray[np.bool_], float], PixelArray] = mean_2x2
     """2×2 pixels to one, given its pixels, which of them are valid, and its fill value."""
     validity_rank: int | None = None
@@ -158,6 +165,13 @@ LAYERS: dict[str, Layer] = {
         axis="channel",
         reduce=_mean_of_values,
         validity_rank=0,
+    ),
+    "variance": Layer(
+        dtype=lambda _: "float32",
+        fill=lambda _: nan,
+        attributes=_variance,
+        axis_without_classes="channel",
+        validity_rank=1,
     ),
 }
 """Every layer that a network may give, by its name in ``output.layers``."""
@@ -212,14 +226,14 @@ def layer_spec(
     """
     layer, values = layer_kind(name), values or ValuesSpec()
     options = ArrayOptions(dtype=dtype, nodata=nodata, probabilities=probabilities, values=values, ids=ids)
-    of_channels = layer.axis == "channel"
+    axis = layer.axis if planes or layer.axis_without_classes is None else layer.axis_without_classes
     return LayerSpec(
         name=name,
         dtype=layer.dtype(options),
         fill=layer.fill(options),
-        planes=None if layer.axis is None else len(values.channels) if of_channels else planes,
-        axis=layer.axis or "class",
-        values=values if of_channels else None,
+        planes=None if axis is None else len(values.channels) if axis == "channel" else planes,
+        axis=axis or "class",
+        values=values if layer.axis == "channel" else None,
     )
 
 

@@ -51,6 +51,8 @@ class Status:
     """Of what made it."""
     leases: list[dict[str, Any]] = field(default_factory=list)
     """Who is at work on it, or died at work, as `holders` tells."""
+    inputs: list[dict[str, Any]] = field(default_factory=list)
+    """Of a network of several inputs, in the order of the bands: ``name``, ``bands`` and ``source``."""
 
 
 def status(path: Place) -> Status:
@@ -90,6 +92,7 @@ def status(path: Place) -> Status:
         size=_size(path),
         versions=meta.get("versions", {}),
         leases=holders(path),
+        inputs=meta.get("inputs", []),
     )
 
 

@@ -64,9 +64,39 @@ class TrainingFiles:
         """What the network is, was taught and reaches."""
         return self.weights.with_suffix(".card.md")
 
+    @property
+    def torchscript(self) -> Path:
+        """The network as other programs load it."""
+        return self.weights.with_suffix(".torchscript.pt")
+
+    @property
+    def item(self) -> Path:
+        """Its description by MLM, an item of STAC."""
+        return self.weights.with_suffix(".mlm.json")
+
+    @property
+    def bioimage(self) -> Path:
+        """Its description by bioimage.io."""
+        return self.weights.with_suffix(".bioimageio.yaml")
+
+    @property
+    def test_image(self) -> Path:
+        """Made-up pixels of that description."""
+        return self.weights.with_suffix(".test_input.npy")
+
+    @property
+    def test_scores(self) -> Path:
+        """What the network makes of them."""
+        return self.weights.with_suffix(".test_output.npy")
+
 
 def require_own_weights(model: ModelConfig) -> None:
     """Raise ConfigError where weights would be written into a package or a repository."""
+    if model.members:
+        raise ConfigError(
+            f"model.path lists {len(model.members)} networks ({model.place}); train teaches one network and writes its "
+            f"weights there. Give one file that ends in .safetensors, and train the networks one after the other."
+        )
     if model.address is not None:
         raise ConfigError(
             f"model.path is {model.address}; train writes the weights there, and nothing is written into a package or "

@@ -17,6 +17,7 @@ from pipeline.models.architectures import NETWORKS
 from pipeline.models.native import build_native, network_arguments
 from pipeline.models.weights import ModelMeta
 from pipeline.planning import classes, finite
+from pipeline.planning.band_numbers import NORMALISATION_FIELDS
 from pipeline.privacy.stand_in import stand_in
 from pipeline.sources import open_source
 from pipeline.store.spec import ClassRow
@@ -104,7 +105,7 @@ def prepare_training(config: Config, notify: Callable[[str], None]) -> Prepared:
     input_fields = (
         measure_normalisation(sampler)
         if config.model.input is None
-        else config.model.input.model_dump(include=set(classes.NORMALISATION_FIELDS))
+        else config.model.input.model_dump(include=set(NORMALISATION_FIELDS))
     )
     changed = {} if normalisation.transform is None else {"transform": normalisation.transform.place}
     scenes = [*train_counts.scenes, *validation_counts.scenes]
@@ -152,9 +153,19 @@ def _training_config(config: Config) -> TrainingConfig:
         raise ConfigError(
             f"model.kind is {kind}; train makes networks of ours. Set it to one of {', '.join(NETWORKS)}."
         )
+    if config.model.inputs:
+        raise ConfigError(
+            "model.inputs names sources of several inputs, and train makes networks that take one image. Leave it out; "
+            "kind: stack of source puts bands of several files side by side."
+        )
     if config.model.classes is None:
         raise ConfigError(
             "model.classes is missing; list the classes that the labels hold: [{name: water, color: '#2b83ba'}, …]."
+        )
+    if config.model.output.map is not None:
+        raise ConfigError(
+            "model.output.map adds up classes of a network that is there, and labels of a training are of the "
+            "network's own classes. Leave map out of the training, and give it to the config that runs the weights."
         )
     if config.model.input is not None and config.model.input.normalise is not None:
         raise ConfigError(

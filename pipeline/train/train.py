@@ -1,4 +1,4 @@
-"""Training: a config in; weights that `run` takes as they are, their card and their curves out."""
+"""Training: a config in; weights that `run` takes as they are, their card, curves and descriptions out."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import torch
 from pipeline.config import Config
 from pipeline.errors import ConfigError, Unfinished
 from pipeline.runtime.optional_imports import require
+from pipeline.train.descriptions import write_descriptions
 from pipeline.train.files import (
     CHECKPOINT_VERSION,
     TrainingFiles,
@@ -85,7 +86,7 @@ def train(config: Config, notify: Callable[[str], None], fresh: bool = False) ->
         keep = checkpoint_callback(prepared, where, checkpoint, notify)
         if not keep.finished:
             fit(prepared, keep, where, notify)
-        return _publish(prepared, keep, where) if leads else _trained(keep, {})
+        return _publish(prepared, keep, where, notify) if leads else _trained(keep, {})
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
             raise
@@ -123,7 +124,7 @@ def _last_checkpoint(where: TrainingFiles, now: dict[str, str]) -> dict[str, Any
     return checkpoint
 
 
-def _publish(prepared: Prepared, keep: Keep, where: TrainingFiles) -> Trained:
+def _publish(prepared: Prepared, keep: Keep, where: TrainingFiles, notify: Callable[[str], None]) -> Trained:
     """The best weights to where they are asked for, last of all."""
     best = keep.best
     train_counts, name = prepared.windows.sampler.class_counts, where.weights.name
@@ -133,11 +134,12 @@ def _publish(prepared: Prepared, keep: Keep, where: TrainingFiles) -> Trained:
         card(name, prepared.meta, prepared.training, train_counts, prepared.validation_counts, best, prepared.notes),
     )
     replace_text(where.page, training_page(prepared, keep, where))
+    descriptions = write_descriptions(prepared, where, notify)
     partial = where.weights.with_name(f".{name}.partial")
     shutil.copyfile(where.best, partial)
     partial.replace(where.weights)
     files = {"weights": where.weights, "card": where.card, "page": where.page}
-    return _trained(keep, {**files, "curves": where.picture, "table": where.table})
+    return _trained(keep, {**files, "curves": where.picture, "table": where.table, **descriptions})
 
 
 def _trained(keep: Keep, files: dict[str, Path]) -> Trained:

@@ -42,9 +42,9 @@ class LayerNumbers:
     def limits(self, layer: str, channel: int | None = None) -> tuple[float, float]:
         """The numbers at the ends of the ramp.
 
-        0 and 1 of layers that are shares; else percentiles of the coarsest tile, found once for a complete store.
+        0 and 1 of layers that are shares of 1; else percentiles of the coarsest tile, found once for a complete store.
         """
-        if layer != "values":
+        if layer not in ("values", "variance"):
             return 0.0, 1.0
         with self._lock:
             limits = self._limits.get((layer, channel)) or self._measured(layer, channel)

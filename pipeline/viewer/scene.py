@@ -125,7 +125,7 @@ class StoreScene:
         self.meta = read_store_meta(self.path, "blocks", "tiles", "classes", "config")
 
     def _channels(self, name: str) -> tuple[str, ...]:
-        if name == "values" and self.level.values is not None:
+        if self.level.values is not None and (name == "values" or (name == "variance" and not self.classes)):
             return self.level.values.channels
         if layer_kind(name).axis is None:
             return ()

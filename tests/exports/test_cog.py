@@ -78,10 +78,12 @@ def test_pixels_levels_and_georeference_are_the_stores(
 
 
 @pytest.mark.nightly("jobs", after=3)
-@pytest.mark.parametrize("layer", ["confidence", "probabilities", "entropy"])
+@pytest.mark.parametrize("layer", ["confidence", "probabilities", "entropy", "variance"])
 @pytest.mark.parametrize("probabilities", ["uint8", "float16"])
 def test_other_layers_have_bands_and_scales(tmp_path: Path, layer: str, probabilities: str) -> None:
-    spec = specs.spec(layers=("mask", "confidence", "probabilities", "entropy"), probabilities=probabilities)
+    spec = specs.spec(
+        layers=("mask", "confidence", "probabilities", "entropy", "variance"), probabilities=probabilities
+    )
     file, part = written(tmp_path, spec, layer)
     assert_equal_levels(file, part)
     with rasterio.open(file) as raster:

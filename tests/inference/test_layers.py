@@ -89,7 +89,7 @@ def binary(p: np.ndarray) -> np.ndarray:
 
 
 def test_every_layer_that_a_config_may_name_can_be_made() -> None:
-    assert [*KINDS] == [*LAYERS] == [*ALL, "values"]
+    assert [*KINDS] == [*LAYERS] == [*ALL, "values", "variance"]
 
 
 def test_nothing_known_is_nodata_and_no_class() -> None:

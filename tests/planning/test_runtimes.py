@@ -18,6 +18,7 @@ from pipeline.errors import ConfigError, ModelError, StoreError
 from pipeline.inference import block_task
 from pipeline.interfaces import Locality, Radius
 from pipeline.models import runtimes as table
+from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
 from pipeline.models.runtimes import openvino
 from pipeline.models.runtimes.runtime import Facts, Runtime, RuntimeMemory
@@ -331,3 +332,10 @@ def test_timings_are_printed_and_change_nothing(tmp_path: Path, made_up: MadeUp)
     assert [row.split(":")[0] for row in rows if "CPU seconds" in row] == ["torch", "openvino"]
     assert any(row.startswith("compile: TorchScript runs in an interpreter") for row in rows)
     assert prepared(tmp_path, runtime="torch").task.recipe == job.task.recipe
+
+
+def test_several_networks_are_not_run_by_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino, "_release", lambda: "2030.1")
+    several = object.__new__(Ensemble)
+    assert "several networks" in str(openvino.OPENVINO_RUNTIME.obstacle(several, CPU))
+    assert "CPUs alone" in str(openvino.OPENVINO_RUNTIME.obstacle(several, torch.device("cuda:0")))

@@ -76,6 +76,8 @@ def store(path: Path, of: StoreSpec) -> Path:
         open_layer(path, 0, "probabilities")[:] = np.where(unknown, of.layer("probabilities").fill, planes(of))
     if "entropy" in of.layers:
         open_layer(path, 0, "entropy")[:] = np.where(unknown, 255, (5 * rows + 3 * cols) % 241)
+    if "variance" in of.layers:
+        open_layer(path, 0, "variance")[:] = np.where(unknown, np.nan, (5 * rows + 3 * cols) % 241 / 1000)
     return path
 
 

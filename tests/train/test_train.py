@@ -20,8 +20,10 @@ import rasterio
 import yaml
 from safetensors.torch import load_file
 
+from pipeline.config import ModelConfig
 from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, LabelsError, ModelError, Unfinished
+from pipeline.models.descriptions import read_description
 from pipeline.models.weights import read_model_meta, save
 from pipeline.running.execute import execute
 from pipeline.running.execute import prepare_job as prepare_run
@@ -39,15 +41,16 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def trained(
-    config: Path, *overrides: str, fresh: bool = False, with_picture: bool = False
+    config: Path, *overrides: str, fresh: bool = False, with_all_files: bool = False
 ) -> tuple[Trained, list[str]]:
-    """One training; the picture of its curves, which takes as long, is drawn where a test asks for it."""
+    """One training; the picture of its curves and its descriptions, which take as long, are made where a test asks."""
     from pipeline.train import train  # which imports Lightning, for seconds
 
     said: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        if not with_picture:
+        if not with_all_files:
             patch.setattr(train, "draw_curves", lambda rows, colors, path: path)
+            patch.setattr(train, "write_descriptions", lambda prepared, where, notify: {})
         return train.train(load_config(config, list(overrides)), said.append, fresh), said
 
 
@@ -89,9 +92,12 @@ def test_weights_say_all_that_run_needs_and_the_task_is_learnt(job: Job, tmp_pat
 
 
 @pytest.mark.slow
-def test_card_and_curves_stand_beside_the_weights(job: Job, tmp_path: Path) -> None:
-    made, said = trained(job(), with_picture=True)
-    assert sorted(made.files) == ["card", "curves", "page", "table", "weights"]
+def test_card_curves_and_descriptions_stand_beside_the_weights(job: Job, tmp_path: Path) -> None:
+    made, said = trained(job(), with_all_files=True)
+    own = ["bioimage", "card", "curves", "item", "page", "table", "torchscript", "weights"]
+    assert sorted(made.files) == own
+    assert read_description(made.files["item"]).weights_file(ModelConfig()) == made.files["weights"].resolve()
+    assert read_description(made.files["bioimage"]).band_names == ("band 1", "band 2", "band 3")
     card = made.files["card"].read_text()
     assert f"mean IoU {made.mean_iou:.4f}" in card
     assert "image.tif" in card
@@ -370,7 +376,9 @@ def test_a_loss_that_is_no_number_ends_it_and_nothing_looks_whole(job: Job) -> N
     ("change", "error", "words"),
     [
         ("training=null", ConfigError, "no section training"),
+        ("model.inputs={before: {path: a.tif}}", ConfigError, "train makes networks that take one image"),
         ("model.kind=torchscript", ConfigError, "train makes networks of ours"),
+        ("model.output.map={a: [0], b: rest}", ConfigError, "labels of a training are of the network's own classes"),
         ("model.classes=null", ConfigError, "list the classes"),
         ("training.devices=3", ConfigError, "3 devices cannot share"),
         ("training.devices=2", ConfigError, "batch norms and on the CPU"),

@@ -93,6 +93,8 @@ def _describe(dataset: Any, part: LayerPart, mark: Mark) -> None:
         _scale(dataset, part)
     elif part.name == "values":
         _name_channels(dataset, part.spec.values)
+    elif part.layer.planes is not None:
+        _name_channels(dataset, ValuesSpec(channels=part.spec.values.channels))
     else:
         dataset.set_band_description(1, part.name)
         _scale(dataset, part)

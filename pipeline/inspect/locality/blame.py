@@ -13,6 +13,7 @@ from pipeline.inspect.operations import onnx
 from pipeline.inspect.operations.location import locate_op
 from pipeline.inspect.operations.rules import NonLocalOps
 from pipeline.inspect.operations.watch import OpRecorder, RecordedOp
+from pipeline.models.several_inputs.split_input import network_within
 
 GLOBAL_MODULES = re.compile(
     r"GroupNorm|InstanceNorm|Adaptive\w*Pool|Global\w*Pool|Squeeze(And)?Exc|^(c|s|sc)?SE(Module|Block|Layer)?$|SCSE|Attention|^Transformer"
@@ -37,7 +38,7 @@ def find_nonlocal_ops(prober: Prober, side: int, thorough: bool = True) -> NonLo
     """
     if prober.network.graph is not None:
         return onnx.find_nonlocal_steps(prober, prober.network.graph, side, thorough)
-    module = prober.network.module
+    module = network_within(prober.network.module)
     recorder = OpRecorder(module)
     prober.run(prober.noise(side, side), recorder)
     ops = [*recorder.ops, *(_spread(prober, side) if thorough else ())]
@@ -78,7 +79,7 @@ def _both_ends(prober: Prober, axis: Axis, side: int) -> list[RecordedOp]:
     for start, stop in ((0, length // 4), (length - length // 4, length)):
         other = base.clone()
         slice_axis(other, axis, start, stop).mul_(-10.0)
-        recorder = OpRecorder(prober.network.module, other)
+        recorder = OpRecorder(network_within(prober.network.module), other)
         prober.run(base, recorder, COMPARED_COPIES)
         per_end.append(recorder.ops)
     return [op for op in per_end[0] if op in per_end[1]]

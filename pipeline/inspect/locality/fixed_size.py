@@ -24,6 +24,7 @@ from pipeline.inspect.locality.stride import equal_to_rounding
 from pipeline.inspect.operations import onnx
 from pipeline.inspect.operations.rules import NonLocalOps
 from pipeline.interfaces import Locality, Radius
+from pipeline.models.several_inputs.split_input import network_within
 
 ONE_SIZE_REASON = "a fixed input size, which leaves no larger image to compare with"
 _SCALES = (3.0, 1e3)
@@ -93,9 +94,8 @@ def _nonlocal_ops(prober: Prober, size: int) -> NonLocalOps:
     """
     if prober.network.graph is None:
         layers = find_nonlocal_ops(prober, size, thorough=False)
-        return replace(
-            layers, everywhere=tuple(dict.fromkeys((*layers.everywhere, *global_layers(prober.network.module))))
-        )
+        global_names = global_layers(network_within(prober.network.module))
+        return replace(layers, everywhere=tuple(dict.fromkeys((*layers.everywhere, *global_names))))
     graph, image = prober.network.graph, torch.zeros((1, prober.bands, size, size), device=prober.device)
     names = tuple(
         f"{step.name} ({onnx.GLOBAL[step.kind]})" for step in graph.steps(image, kinds=frozenset(onnx.GLOBAL))

@@ -95,7 +95,14 @@ def _several_sizes(prober: Prober, bands: int, trained: int | None, left_off: Ma
     return with_answer(
         prober,
         Locality(
-            verdict=verdict, stride=unit, radius=radius, bands=bands, classes=classes, minimum=minimum, blame=blame
+            verdict=verdict,
+            stride=unit,
+            radius=radius,
+            bands=bands,
+            classes=classes,
+            minimum=minimum,
+            blame=blame,
+            inputs=receptive_field.input_reaches(prober, period, across) if period else (),
         ),
     )
 

@@ -15,6 +15,7 @@ import torch
 from pipeline.errors import ModelError, PlanError
 from pipeline.inspect.memory.live_bytes import Live
 from pipeline.interfaces import Network
+from pipeline.models.ensemble import Ensemble
 from pipeline.runtime import resources
 from pipeline.runtime.backends import backend_of
 from pipeline.runtime.memory_constants import COUNTED_FACTOR, MIN_PROPOSAL, NEED_MARGIN, OTHER_PROCESS
@@ -39,6 +40,8 @@ class Room:
         self._budget = budget
         self._pixels = self._bytes = 0
         """Of the largest image that was counted to its end."""
+        self._members: dict[int, Room] = {}
+        """That of each network of an ensemble, by its place."""
         self._stopped = False
         """Whether the last one was stopped on its way, so that it takes more than was counted."""
 
@@ -77,6 +80,8 @@ class Room:
         """Resident bytes that an image is expected to take."""
         if backend_of(x.device).copies:
             return 0
+        if isinstance(network, Ensemble):
+            return self._need_of_members(network, x)
         pixels = x.shape[0] * x.shape[2] * x.shape[3]
         if network.graph is not None:
             if not self._pixels:
@@ -87,6 +92,14 @@ class Room:
             pixels > self._pixels and self._expected(pixels) * pixels / self._pixels > self._left(0)
         )
         return max(self._count(network, x, pixels) if counts else 0, self._expected(pixels))
+
+    def _need_of_members(self, network: Ensemble, x: torch.Tensor) -> int:
+        """The same of networks that run one after the other: that of the largest."""
+        rooms = [self._members.setdefault(place, Room(self._budget)) for place in range(len(network.members))]
+        pairs = zip(rooms, network.members, strict=True)
+        needs = [room._need(member.network, member.select_bands(x)) for room, member in pairs]
+        self._stopped = any(room._stopped for room in rooms)
+        return max(needs)
 
     def _expected(self, pixels: int) -> int:
         return int(COUNTED_FACTOR * self._bytes * pixels / self._pixels) if self._pixels else 0

@@ -14,8 +14,11 @@ from pipeline.inspect.halo.profile import Floats, HaloProfile
 from pipeline.inspect.records import recorded
 from pipeline.inspect.report.arithmetic import flops_per_pixel
 from pipeline.inspect.report.halo_costs import HaloCost, cost_of_halos
+from pipeline.inspect.report.inputs import input_facts
 from pipeline.interfaces import Locality, Network
 from pipeline.models.architectures.convolutional import Convolutional, difference_from_sliding
+from pipeline.models.ensemble import Ensemble, EnsembleMember, members_of
+from pipeline.models.loaded import Loaded
 from pipeline.runtime import resources
 from pipeline.runtime.device import fixed_numerics
 
@@ -45,6 +48,8 @@ class NetworkReport:
     """What is peculiar to its kind."""
     weights: tuple[str, ...]
     """What was unwrapped and left out of its file."""
+    inputs: list[dict[str, Any]]
+    """Of a network of several inputs, as `input_facts` gives them."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -59,6 +64,7 @@ class NetworkReport:
             "halos": [asdict(halo) for halo in self.halos],
             "notes": list(self.notes),
             "weights": list(self.weights),
+            "inputs": self.inputs,
         }
         costs = {
             "parameters": self.parameters,
@@ -97,21 +103,30 @@ def inspect_network(subject: Subject, seed: int = 0) -> NetworkReport:
     with fixed_numerics(subject.precision, resources.cores(), on_raster.device):
         profile = _profile(subject, seed)
         return NetworkReport(
-            parameters=network.graph.parameters
-            if network.graph
-            else sum(parameter.numel() for parameter in network.module.parameters()),
-            flops_per_pixel=flops_per_pixel(
-                network, on_raster.normalisation.channels, on_raster.multiple, on_raster.device, on_raster.room
-            ),
+            parameters=sum(map(_parameters, members_of(network))),
+            flops_per_pixel=sum(_flops(one, on_raster) for one in members_of(network)),
             bytes_per_pixel=subject.activations,
             locality=on_raster.locality,
             multiple=on_raster.multiple,
             tile=on_raster.room,
             profile=profile,
             halos=cost_of_halos(profile, on_raster.locality, on_raster.multiple, on_raster.room),
-            notes=_notes(network),
+            notes=(*_member_notes(network), *(note for one in members_of(network) for note in _notes(one))),
             weights=network.notes,
+            inputs=input_facts(network, on_raster.locality),
         )
+
+
+def _parameters(network: Network) -> int:
+    """Numbers that were learned."""
+    if network.graph is not None:
+        return network.graph.parameters
+    return sum(parameter.numel() for parameter in network.module.parameters())
+
+
+def _flops(network: Loaded, on_raster: NetworkOnRaster) -> float:
+    bands = network.bands or on_raster.normalisation.channels
+    return flops_per_pixel(network, bands, on_raster.multiple, on_raster.device, on_raster.room)
 
 
 def _profile(subject: Subject, seed: int) -> HaloProfile | None:
@@ -136,6 +151,21 @@ def _measured_profile(subject: Subject, seed: int) -> HaloProfile:
 def _json_values(values: Floats) -> list[float | None]:
     """JSON knows no infinity."""
     return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def _member_notes(network: Network) -> tuple[str, ...]:
+    """What was measured of each network of an ensemble."""
+    if not isinstance(network, Ensemble) or len(network.members) == 1:
+        return ()
+    return tuple(_member_note(member, member.locality) for member in network.members if member.locality is not None)
+
+
+def _member_note(member: EnsembleMember, locality: Locality) -> str:
+    radius = locality.radius.largest if locality.radius else "unbounded"
+    return (
+        f"{member.name}: {_parameters(member.network):,} parameters, {locality.verdict}, stride {locality.stride} px, "
+        f"radius {radius} px"
+    )
 
 
 def _notes(network: Network) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from pipeline.inspect.report.halo_costs import HaloCost
+from pipeline.inspect.report.inputs import input_sentences
 from pipeline.inspect.report.report import NetworkReport
 
 BAR = 24
@@ -22,6 +23,7 @@ def rows(report: NetworkReport) -> list[tuple[str, str]]:
         ("arithmetic", f"{_scaled(report.flops_per_pixel)}FLOP per px of the input"),
         ("memory", f"{report.bytes_per_pixel:.0f} bytes per px of the input"),
         ("input", f"{locality.bands} bands, {_sizes(report)}"),
+        *[("", sentence) for sentence in input_sentences(report.inputs)],
         ("output", f"{locality.classes} channels"),
         ("stride", f"{locality.stride} px"),
         (

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from pipeline.models.bn_folding import eager, exported, scripted
+from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
+from pipeline.models.several_inputs.split_input import SplitInput, network_within
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +38,33 @@ def fold(network: Loaded) -> Folded:
     network
         On its device, in eval mode.
     """
+    if isinstance(network, Ensemble):
+        return _fold_members(network)
     if network.graph is not None:
         return Folded(
             network=network, done=False, description="batch norm is left to onnxruntime, which folds it by itself"
         )
     with torch.no_grad():
-        module, description = _fold_function(network.module)(network.module)
+        inner = network_within(network.module)
+        module, description = _fold_function(inner)(inner)
+    if module is not None and isinstance(network.module, SplitInput):
+        module = network.module.with_network(module)
     result = network if module is None else replace(network, module=module)
     return Folded(
         network=result,
         done=module is not None,
         description=description if module is not None else f"batch norm is not folded: {description}",
+    )
+
+
+def _fold_members(network: Ensemble) -> Folded:
+    """Every network by itself; one that cannot be folded stays as it is."""
+    results = [fold(one) for one in network.networks]
+    descriptions = dict.fromkeys(result.description for result in results)
+    return Folded(
+        network=network.with_networks(result.network for result in results),
+        done=any(result.done for result in results),
+        description="; ".join(descriptions),
     )
 
 

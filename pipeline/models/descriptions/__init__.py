@@ -10,11 +10,13 @@ from pipeline.errors import BandsError
 from pipeline.models.descriptions.bioimage import read_bioimage
 from pipeline.models.descriptions.deepness import read_deepness
 from pipeline.models.descriptions.description import DescribedModel
+from pipeline.models.descriptions.mlm import read_mlm
 from pipeline.models.descriptions.monai import read_monai
 from pipeline.models.descriptions.pretrained import read_pretrained
 
 DESCRIPTION_FORMATS: dict[str, Callable[[Path], DescribedModel | None]] = {
     "bioimage.io": read_bioimage,
+    "MLM": read_mlm,
     "MONAI": read_monai,
     "save_pretrained": read_pretrained,
     "Deepness": read_deepness,
@@ -61,6 +63,13 @@ def with_weights_file(model: ModelConfig, bands: int) -> ModelConfig:
     # asked anew wherever a network is loaded, so that neither a store nor a plan can answer for the user
     factory = model.factory or description.state(model).code
     return model.model_copy(update={"path": description.weights_file(model), "factory": factory})
+
+
+def require_described_bands(model: ModelConfig, bands: int) -> None:
+    """Raise BandsError where so many bands are read, and the description at ``model.path`` states another number."""
+    description = None if model.path is None else read_description(model.path)
+    if description is not None:
+        _require_bands(description, bands)
 
 
 def _require_bands(description: DescribedModel, bands: int) -> None:

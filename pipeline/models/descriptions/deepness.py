@@ -109,9 +109,10 @@ class DeepnessModel:
 
     def _stated_input(self, model: ModelConfig) -> dict[str, Any]:
         given = set() if model.input is None else model.input.model_fields_set
+        # the plugin knows one image; of several inputs each has numbers of its own
+        numbers = {} if model.inputs else {"scale": EIGHT_BITS, **mean_and_std(self.entries, "standardization_")}
         keys = {
-            "scale": EIGHT_BITS,
-            **mean_and_std(self.entries, "standardization_"),
+            **numbers,
             **training_size(self.entries.get("tile_size"), self.entries.get("tiles_size")),
         }
         replaced = given | (LINEAR if "normalise" in given else set())
@@ -186,7 +187,7 @@ def read_deepness(path: Path) -> DeepnessModel | None:
 def _described(path: Path, file: OnnxFile) -> DeepnessModel:
     return DeepnessModel(
         path=path,
-        bands=image_channels(file.inputs),
+        bands=image_channels(file.inputs) if len(file.inputs) == 1 else None,
         channels=image_channels(file.outputs),
         entries={key: parse_entry(value) for key, value in file.metadata.items()},
     )

@@ -15,11 +15,13 @@ from typing import Any
 import torch
 import torch.utils.dlpack
 
+from pipeline.config import InputBands
 from pipeline.errors import ModelError
 from pipeline.interfaces import Origin, Step
 from pipeline.models.onnx_runtime import session as onnx_session
 from pipeline.models.onnx_runtime.file import Node, OnnxFile, Shape, Value
 from pipeline.models.onnx_runtime.origin import origin_of
+from pipeline.models.several_inputs.split_input import split_bands
 from pipeline.runtime import resources
 from pipeline.runtime.allocator import env_without_settings
 from pipeline.runtime.backends import backend_of
@@ -37,22 +39,32 @@ OUT_OF_MEMORY_MESSAGES = ("bad_alloc", "Failed to allocate memory", "out of memo
 
 
 class OnnxNetwork(torch.nn.Module):
-    """One image through onnxruntime; pixels stay on the device.
+    """One image through onnxruntime, or its bands into each input; pixels stay on the device.
 
     The session is opened with as many threads as torch is set to, and anew when that changes.
     """
 
-    def __init__(self, path: Path, file: OnnxFile, image_input: Value, output: str, device: torch.device) -> None:
+    def __init__(
+        self,
+        path: Path,
+        file: OnnxFile,
+        image_inputs: tuple[Value, ...],
+        output: str,
+        device: torch.device,
+        input_bands: tuple[InputBands, ...] = (),
+    ) -> None:
         super().__init__()
-        self.path, self.file, self.taken, self.output, self.device = path, file, image_input, output, device
+        self.path, self.file, self.output, self.device = path, file, output, device
+        self.dtypes = {value.name: INPUT_DTYPES[value.dtype] for value in image_inputs}
+        self.input_bands = input_bands
         self.backend = backend_of(device)
         self.register_buffer("place", torch.empty(0, device=device))  # tells where it is
-        self.in_channels = image_input.shape[1] or _first_convolution(file)
+        self.in_channels = None if input_bands else image_inputs[0].shape[1] or _first_convolution(file)
         self._opened: tuple[int, Any] | None = None
         self.session()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(batch, bands, rows, cols) → what the network returns, in its own dtype.
+        """(batch, bands of all inputs, rows, cols) → what the network returns, in its own dtype.
 
         Raises
         ------
@@ -64,9 +76,9 @@ class OnnxNetwork(torch.nn.Module):
                 "execution.precision asks for less than float32, but an ONNX file says its own precision. "
                 "Leave it auto, or convert the file."
             )
-        x = x.to(self.device, INPUT_DTYPES[self.taken.dtype]).contiguous()
+        images = {name: part.to(self.device).contiguous() for name, part in self.images(x).items()}
         try:
-            return self._run(self.session(), x, [self.output])[0]
+            return self._run(self.session(), images, [self.output])[0]
         except Exception as error:  # onnxruntime raises whatever its operators raise
             if any(message in str(error) for message in OUT_OF_MEMORY_MESSAGES):
                 raise torch.OutOfMemoryError(str(error)) from error
@@ -74,6 +86,11 @@ class OnnxNetwork(torch.nn.Module):
         finally:
             if not self.backend.copies:
                 resources.trim_heap()  # tensors below 32 MiB would stay in heaps of their own, beside those of torch
+
+    def images(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The bands of one image that go into each input, in its dtype, by its name."""
+        parts = split_bands(x, self.input_bands) if self.input_bands else dict.fromkeys(self.dtypes, x)
+        return {name: part.to(self.dtypes[name]) for name, part in parts.items()}
 
     def session(self) -> Any:
         """The session for the threads that torch is set to."""
@@ -86,7 +103,7 @@ class OnnxNetwork(torch.nn.Module):
             )
         return self._opened[1]
 
-    def _run(self, session: Any, x: torch.Tensor, outputs: list[str]) -> list[torch.Tensor]:
+    def _run(self, session: Any, images: dict[str, torch.Tensor], outputs: list[str]) -> list[torch.Tensor]:
         """Run on torch's own memory; what comes back is onnxruntime's, which torch gives back."""
         import numpy as np
 
@@ -94,9 +111,9 @@ class OnnxNetwork(torch.nn.Module):
         # the input is there, and nobody needs the answer before, whose memory is onnxruntime's
         self.backend.wait(self.device)
         binding = session.io_binding()
-        binding.bind_input(
-            self.taken.name, device, index, np.dtype(str(x.dtype).removeprefix("torch.")), tuple(x.shape), x.data_ptr()
-        )
+        for name, x in images.items():
+            dtype = np.dtype(str(x.dtype).removeprefix("torch."))
+            binding.bind_input(name, device, index, dtype, tuple(x.shape), x.data_ptr())
         for name in outputs:
             binding.bind_output(name, device, index)
         session.run_with_iobinding(binding)
@@ -131,18 +148,19 @@ class OnnxGraph:
 
     def peak(self, bands: int, side: int) -> int:
         """Bytes at the peak of one square image, beyond the input."""
-        network, shape = self._network, [self._batch, bands, side, side]
-        dtype = INPUT_DTYPES[network.taken.dtype]
+        network = self._network
+        images = network.images(torch.zeros((self._batch, bands, side, side), device=network.device))
         if network.backend.memory(network.device) is not None:
-            return self._device_peak(torch.zeros(shape, dtype=dtype, device=network.device))
+            return self._device_peak(images)
         arguments = {
             "model": str(network.path),
             "threads": torch.get_num_threads(),
-            "name": network.taken.name,
-            "dtype": str(dtype).removeprefix("torch."),
-            "shape": shape,
+            "inputs": {
+                name: [str(image.dtype).removeprefix("torch."), list(image.shape)] for name, image in images.items()
+            },
             "output": network.output,
         }
+        del images  # what the other process takes is measured, and not what this one holds
         # -P: the folder of the script has modules whose names other libraries have too
         command = [sys.executable, "-P", onnx_session.__file__, json.dumps(arguments)]
         result = subprocess.run(  # noqa: S603
@@ -155,14 +173,14 @@ class OnnxGraph:
             )
         return int(result.stdout)
 
-    def _device_peak(self, x: torch.Tensor) -> int:
+    def _device_peak(self, images: dict[str, torch.Tensor]) -> int:
         """What a new session takes of the GPU: it grows as it needs to and gives nothing back."""
         network = self._network
         session = onnx_session.open_session(
             str(network.path), torch.get_num_threads(), network.backend.providers(network.device)
         )
         free_before = _free(network)
-        network._run(session, x, [network.output])
+        network._run(session, images, [network.output])
         return max(free_before - _free(network), 0)
 
     def steps(
@@ -188,7 +206,8 @@ class OnnxGraph:
             for group in _groups(list(names))
             for name, summary in self._summaries(group, x, other).items()
         }
-        summaries[self._network.taken.name] = _summary(x, other)
+        others = {} if other is None else self._network.images(other)
+        summaries |= {name: _summary(image, others.get(name)) for name, image in self._network.images(x).items()}
         return [self._step(node, summaries) for node in nodes if node.outputs[0] in summaries]
 
     def _step(self, node: Node, summaries: dict[str, Any]) -> Step:
@@ -219,11 +238,7 @@ class OnnxGraph:
             folder=str(network.path.parent),
             optimise=False,
         )
-        results = [
-            session.run(names, {network.taken.name: self._input_array(image)})
-            for image in (x, other)
-            if image is not None
-        ]
+        results = [session.run(names, self._input_arrays(image)) for image in (x, other) if image is not None]
         return {name: _summary(*(torch.as_tensor(run[k]) for run in results)) for k, name in enumerate(names)}
 
     def _model_with_outputs(self, names: list[str]) -> bytes:
@@ -237,9 +252,9 @@ class OnnxGraph:
         addition_bytes: bytes = addition.SerializeToString()
         return self._network.path.read_bytes() + addition_bytes
 
-    def _input_array(self, image: torch.Tensor) -> Any:
-        shape = (self._batch, *image.shape[1:])
-        return image.to("cpu", INPUT_DTYPES[self._network.taken.dtype]).expand(shape).contiguous().numpy()
+    def _input_arrays(self, image: torch.Tensor) -> dict[str, Any]:
+        parts = self._network.images(image.to("cpu"))
+        return {name: part.expand((self._batch, *part.shape[1:])).contiguous().numpy() for name, part in parts.items()}
 
     @cached_property
     def _computed_names(self) -> frozenset[str]:
@@ -248,7 +263,7 @@ class OnnxGraph:
     @cached_property
     def _image_dependent(self) -> frozenset[str]:
         """Values that descend from the image; arithmetic on its size does not."""
-        names = {self._network.taken.name}
+        names = set(self._network.dtypes)
         for node in self._network.file.nodes:
             if node.kind not in SHAPE_OPERATIONS and names & {*node.inputs, *node.captures}:
                 names |= set(node.outputs)

@@ -58,19 +58,22 @@ def open_session(
     return onnxruntime.InferenceSession(model, options, providers=list(providers))
 
 
-def measure_peak(model: str, threads: int, name: str, dtype: str, shape: list[int], output: str) -> int:
-    """Bytes that one run holds at its peak beyond its input; alone in a process."""
+def measure_peak(model: str, threads: int, inputs: dict[str, tuple[str, list[int]]], output: str) -> int:
+    """Bytes that one run holds at its peak beyond its inputs; alone in a process.
+
+    ``inputs`` are the dtype and the shape of each, by name.
+    """
     import numpy as np
     import psutil
 
     session = open_session(model, threads)
-    x = np.ones(shape, dtype)
+    images = {name: np.ones(shape, dtype) for name, (dtype, shape) in inputs.items()}
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)  # glibc only
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # loading may have held more than running will
     resident_before = int(psutil.Process().memory_info().rss)
-    results = session.run([output], {name: x})
+    results = session.run([output], images)
     assert results
     return max(_highest() - resident_before, 0)
 

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
+from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
 from pipeline.models.onnx_runtime.network import OnnxNetwork
 from pipeline.models.openvino.memory import measure_memory
@@ -34,6 +35,10 @@ def _obstacle(network: Loaded, device: torch.device) -> str | None:
         return f"OpenVINO is run on CPUs alone, and execution.device is {device}"
     if not _release():
         return f"OpenVINO is not installed; install it with pip install 'wholecloth[{OPENVINO_EXTRA}]'"
+    if isinstance(network, Ensemble):
+        return "several networks, or one whose classes are added up, are not run by OpenVINO yet"
+    if network.graph is not None and not isinstance(network.module, OnnxNetwork):
+        return "an ONNX file of several inputs is not run by OpenVINO yet"
     if isinstance(network.module, OnnxNetwork) and network.module.taken.dtype != FLOAT32:
         return "the ONNX file takes other numbers than float32, which OpenVINO is not given"
     return None

@@ -18,8 +18,9 @@ from pipeline.planning.contradictions.model_file import model_file_contradiction
 from pipeline.planning.contradictions.network import network_contradictions
 from pipeline.planning.contradictions.source import source_contradictions
 from pipeline.planning.contradictions.values import value_contradictions
+from pipeline.planning.input_sources import open_sources
 from pipeline.planning.load_network import LoadedNetwork, load_network
-from pipeline.sources import open_source
+from pipeline.planning.locate_network import locate_network_of_store
 from pipeline.sources.band_tags import read_band_tags
 from pipeline.sources.only import open_areas
 
@@ -60,10 +61,13 @@ def find_contradictions(config: Config) -> Findings:
         The network does not fit the memory.
     """
     findings = Findings()
-    source = findings.attempt(lambda: open_source(config.source, config.execution.read_timeout), "source")
-    if source is None:
+    opened = findings.attempt(
+        lambda: open_sources(locate_network_of_store(config).config if config.model.inputs else config), "source"
+    )
+    if opened is None:
         return findings
-    findings.add(source_contradictions(config.source, source))
+    source = opened[1]
+    findings.add(source_contradictions(config.source, source, config.model.inputs))
     findings.add(model_file_contradictions(config.model, source, read_band_tags(source)))
     limits = config.source.aoi is not None or config.source.only is not None
     if not limits or findings.attempt(lambda: open_areas(config.source, source), "area of interest") is not None:

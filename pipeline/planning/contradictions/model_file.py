@@ -9,7 +9,7 @@ from pipeline.config import ModelConfig
 from pipeline.errors import PipelineError
 from pipeline.interfaces import Source
 from pipeline.models.hub import model_on_this_machine
-from pipeline.planning.classes import NORMALISATION_FIELDS
+from pipeline.planning.band_numbers import NORMALISATION_FIELDS
 from pipeline.planning.first_config.facts import ModelFacts
 from pipeline.planning.first_config.model_file import read_model_file
 from pipeline.planning.pixel_size import pixel_size_warnings
@@ -18,6 +18,8 @@ from pipeline.sources.band_tags import BandTags
 
 def model_file_contradictions(model: ModelConfig, source: Source, tags: BandTags) -> Iterator[str]:
     """A paragraph each; nothing where the file states nothing, or cannot be read, which its loading tells."""
+    for member in model.members:
+        yield from model_file_contradictions(member.model, source, tags)
     if model.path is None:
         return
     try:

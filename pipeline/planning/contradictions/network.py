@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pipeline.config import Config
 from pipeline.interfaces import InputConstraints, Locality
+from pipeline.planning.members import is_combined
 
 
 def network_contradictions(config: Config, locality: Locality, accepts: InputConstraints) -> Iterator[str]:
@@ -15,6 +16,8 @@ def network_contradictions(config: Config, locality: Locality, accepts: InputCon
 
 
 def _activation(config: Config, locality: Locality) -> Iterator[str]:
+    if is_combined(config.model):  # what is measured of several is of the mean, and each was looked at by itself
+        return
     given = config.model.output.activation
     if given in ("softmax", "sigmoid") and locality.returns == "probability":
         yield (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -12,11 +12,30 @@ from pipeline.inspect.scene_values import lattice
 from pipeline.interfaces import Source
 from pipeline.redact import redacted
 from pipeline.sources.band_tags import BandTags, read_band_tags, stack_of
+from pipeline.sources.stacked.inputs_source import InputsSource, with_keys_of_section
 
 
-def source_contradictions(config: SourceConfig, source: Source) -> Iterator[str]:
-    """A paragraph each; of a stack those of each of its sources."""
+def source_contradictions(
+    config: SourceConfig, source: Source, inputs: Mapping[str, SourceConfig] | None = None
+) -> Iterator[str]:
+    """A paragraph each; of a stack, or of several inputs, those of each of its sources.
+
+    Parameters
+    ----------
+    config
+        The section ``source``.
+    source
+        As it was opened.
+    inputs
+        The section ``model.inputs``.
+    """
     if (stack := stack_of(source)) is not None:
+        if isinstance(stack, InputsSource):
+            for part, section in zip(stack.parts, stack.sections, strict=True):
+                entry = (inputs or {}).get(part.name, config)
+                for text in source_contradictions(entry, part.source):
+                    yield with_keys_of_section(text, section)
+            return
         for entry, part in zip(config.sources, stack.parts, strict=True):
             yield from source_contradictions(entry, part.source)
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import ModelConfig
-from pipeline.errors import BandsError, ModelError
+from pipeline.errors import BandsError, ConfigError, ModelError
 from pipeline.inspect.scene_values import sample
 from pipeline.interfaces import Source
 from pipeline.models.architectures import NETWORKS
@@ -17,6 +17,7 @@ from pipeline.planning.first_config.network import NetworkFacts, run_network
 from pipeline.planning.first_config.planes import plane_select
 from pipeline.planning.first_config.scene import at_training_size, scene_settings, source_config
 from pipeline.planning.first_config.scene_bands import band_choice, named_bands
+from pipeline.planning.first_config.several_inputs import suggest_inputs
 from pipeline.planning.first_config.trial import config_warnings
 from pipeline.planning.first_config.yaml_sections import header_comments, model_section, output_section, source_section
 from pipeline.planning.yaml_text import comment
@@ -46,10 +47,12 @@ class UserHints:
     """Keys of the section ``source``, beside path and bands."""
     key: str | None = None
     """Of what the network returns."""
+    inputs: dict[str, str] | None = None
+    """Scene of each input of a network of several, by name."""
 
 
 def suggest(
-    model: Path | str, scene: str, folder: Path, factory: str | None = None, hints: UserHints | None = None
+    model: Path | str, scene: str | None, folder: Path, factory: str | None = None, hints: UserHints | None = None
 ) -> Suggestion:
     """Look at a model file and a scene, and write a config for them.
 
@@ -59,7 +62,7 @@ def suggest(
         File with the weights or the whole network, ``package://module/file``, or ``hf://owner/repository/file``.
     scene
         Path or URL of a raster, a slide, a product, an item of a catalogue or arrays; a folder or glob of several
-        rasters that lie beside each other; a template with ``{band}``.
+        rasters that lie beside each other; a template with ``{band}``. None where ``hints.inputs`` names all inputs.
     folder
         Where the config will lie; its paths are relative to that.
     factory
@@ -75,6 +78,9 @@ def suggest(
     """
     hints, address = hints or UserHints(), str(model)
     model = model_file(address)
+    if hints.inputs:
+        return _of_inputs(model, address, scene, folder, factory, hints)
+    assert scene is not None, "one scene is given where no inputs are"
     settings, model_facts = scene_settings(scene, hints.source), _facts(model, factory, hints)
     planes = plane_select(settings)
     settings = settings if planes is None else {**settings, "select": planes.select}
@@ -100,6 +106,26 @@ def suggest(
             for warning in config_warnings(network_facts, settings, choice.bands if choice else None, model, parts[2])
         ]
     return Suggestion(text="\n".join("\n".join(part) for part in parts) + "\n", todo=model_facts.todo)
+
+
+def _of_inputs(
+    model: Path, address: str, scene: str | None, folder: Path, factory: str | None, hints: UserHints
+) -> Suggestion:
+    given = [name for name, value in (("--bands", hints.bands), ("--source", hints.source)) if value is not None]
+    if given:
+        raise ConfigError(
+            f"{given[0]} is of one scene, and --input names several. Leave it out, and write the keys of each input in "
+            f"the config."
+        )
+    facts, inputs = _facts(model, factory, hints), hints.inputs or {}
+    config = ModelConfig(path=model, **facts.model, **_trained(facts), **_output(hints))
+    text = suggest_inputs(address, config, facts, scene, inputs, folder, _typed(factory, hints))
+    return Suggestion(text=text, todo=facts.todo)
+
+
+def _output(hints: UserHints) -> dict[str, Any]:
+    """The section ``output`` of the model, where a key is given."""
+    return {"output": {"key": hints.key}} if hints.key is not None else {}
 
 
 def _typed(factory: str | None, hints: UserHints) -> dict[str, str]:
@@ -141,9 +167,8 @@ def _network_facts(
             raise BandsError("", model_facts.bands)
         if not model_facts.runs:
             return None
-        output = {"output": {"key": hints.key}} if hints.key is not None else {}
         network_facts = run_network(
-            ModelConfig(path=model, **model_facts.model, **_trained(model_facts), **output),
+            ModelConfig(path=model, **model_facts.model, **_trained(model_facts), **_output(hints)),
             scene_bands if hints.bands else model_facts.bands or scene_bands,
         )
         if hints.bands and network_facts.bands != scene_bands:

@@ -11,6 +11,7 @@ from pipeline.errors import BandsError
 from pipeline.inspect.cache import cached
 from pipeline.interfaces import Locality, Network
 from pipeline.models import load
+from pipeline.models.loaded import Loaded
 from pipeline.planning import activation
 
 CPU_DEVICE = torch.device("cpu")
@@ -42,6 +43,11 @@ def run_network(model: ModelConfig, bands: int) -> NetworkFacts:
             raise
         bands = error.expected
         network = load(model, bands, CPU_DEVICE)
+    return measured_facts(network, bands, model)
+
+
+def measured_facts(network: Loaded, bands: int, model: ModelConfig) -> NetworkFacts:
+    """What is seen of a network that is loaded. Raises ModelError where it runs on no size."""
     locality = cached(network, bands, trained=model.input.size if model.input else None)
     activation.require_class_scores(model.output, locality)
     return NetworkFacts(network=locality.apply_to(network), bands=bands, locality=locality, notes=network.notes)

@@ -62,6 +62,28 @@ def parse_bands(texts: list[str] | None) -> list[int | str] | None:
     return [int(token) if token.isdecimal() else token for token in tokens]
 
 
+def parse_inputs(texts: list[str] | None) -> dict[str, str] | None:
+    """Paths of scenes by the names of inputs, from ``NAME=PATH``.
+
+    Raises
+    ------
+    ConfigError
+        One of them has no name or no path, or a name comes twice.
+    """
+    if texts is None:
+        return None
+    inputs: dict[str, str] = {}
+    for text in texts:
+        name, _, path = text.partition("=")
+        if not name.strip() or not path or name.strip() in inputs:
+            raise ConfigError(
+                f"--input is {text}, which is no NAME=PATH with a name of its own. Give one for each input of the "
+                f"network, such as --input before=2019.tif --input after=2024.tif."
+            )
+        inputs[name.strip()] = path
+    return inputs
+
+
 def _mapping(text: str) -> dict[str, Any]:
     mapping = _value(text)
     if not isinstance(mapping, dict):

@@ -19,6 +19,7 @@ from pipeline.interfaces import Source
 from pipeline.planning import activation, classes
 from pipeline.planning.first_config.network import CPU_DEVICE, NetworkFacts
 from pipeline.planning.normalisation import with_stretch
+from pipeline.planning.resolved_model import ResolvedModel
 from pipeline.runtime import resources
 from pipeline.runtime.device import fixed_numerics
 from pipeline.sources import open_source
@@ -64,7 +65,7 @@ def config_warnings(
         return ()
 
 
-def _network_on_raster(network_facts: NetworkFacts, source: Source, resolved: classes.ResolvedModel) -> NetworkOnRaster:
+def _network_on_raster(network_facts: NetworkFacts, source: Source, resolved: ResolvedModel) -> NetworkOnRaster:
     return NetworkOnRaster(
         source=source,
         network=network_facts.network,

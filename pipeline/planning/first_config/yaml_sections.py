@@ -40,6 +40,15 @@ MAX_LISTED_BANDS = 20
 """Bands whose values are told one by one."""
 
 
+HEADER = (
+    "A first config. Beside each line stands where it comes from: given by you, a tag of the scene's file, the "
+    "model's file, measured, a default, or GUESS.",
+    "Lines marked GUESS want a look; `wholecloth preview` shows one window, and `wholecloth plan` tells what a run "
+    "would do.",
+)
+"""How a first config begins."""
+
+
 def header_comments(
     source: Source,
     values: Values,
@@ -49,12 +58,7 @@ def header_comments(
 ) -> list[str]:
     """What was found out, as comments; ``band_titles`` are all bands of a scene whose bands go by names."""
     grid = source.grid
-    notes = [
-        "A first config. Beside each line stands where it comes from: given by you, a tag of the scene's file, the "
-        "model's file, measured, a default, or GUESS.",
-        "Lines marked GUESS want a look; `wholecloth preview` shows one window, and `wholecloth plan` tells what a run "
-        "would do.",
-    ]
+    notes = [*HEADER]
     notes.append(
         f"scene, by its tags: {grid.height} × {grid.width} px{_resolution(grid)}, {source.bands} bands of "
         f"{source.dtype}"
@@ -68,23 +72,21 @@ def header_comments(
         for k, (low, high, mean, std) in bands[:MAX_LISTED_BANDS]
     ]
     notes += [f"scene: and {len(bands) - MAX_LISTED_BANDS} bands more"] if len(bands) > MAX_LISTED_BANDS else []
-    notes += [
-        f"{_network_subject(network_facts)}: {model_facts.description}{_verdict(model_facts, network_facts)}",
-        *(
-            f"network: {note}"
-            for note in (
-                *model_facts.notes,
-                *(
-                    network_facts.notes
-                    + network_facts.locality.remarks
-                    + edges.edge_remarks(network_facts.locality, TileConfig())
-                    if network_facts
-                    else ()
-                ),
-            )
-        ),
-    ]
+    notes += network_notes(model_facts, network_facts)
     return [comment(text) for text in (*notes, *(f"TO ADD: {text}" for text in model_facts.todo))]
+
+
+def network_notes(model_facts: ModelFacts, network_facts: NetworkFacts | None) -> list[str]:
+    """What was found out of the network, a sentence each."""
+    remarks = (
+        network_facts.notes + network_facts.locality.remarks + edges.edge_remarks(network_facts.locality, TileConfig())
+        if network_facts
+        else ()
+    )
+    return [
+        f"{_network_subject(network_facts)}: {model_facts.description}{_verdict(model_facts, network_facts)}",
+        *(f"network: {note}" for note in (*model_facts.notes, *remarks)),
+    ]
 
 
 def _network_subject(network_facts: NetworkFacts | None) -> str:
@@ -111,7 +113,7 @@ def source_section(
         "grid": "GUESS: the pieces lie on several lattices, and this is about that of the first",
         **dict.fromkeys(given, "given: --source"),
     }
-    values = {**settings, "path": _relative(settings["path"], folder)}
+    values = {**settings, "path": relative_path(settings["path"], folder)}
     lines = [key_line(2, key, value, origins[key]) for key, value in values.items()]
     return section("source", lines + ([key_line(2, "bands", choice.bands, choice.origin)] if choice else []))
 
@@ -125,10 +127,11 @@ def model_section(
     values: Values,
     bands: int | None,
     typed: Mapping[str, str] = MappingProxyType({}),
+    input_lines: list[str] | None = None,
 ) -> list[str]:
     """The network, its classes, normalisation and output; what a file of ours says is left to it.
 
-    ``typed`` names the option that each key was given by.
+    ``typed`` names the option that each key was given by. ``input_lines`` stand in place of the normalisation.
     """
     todo = " ".join(model_facts.todo)
     lines = []
@@ -139,7 +142,7 @@ def model_section(
             key_line(
                 2,
                 key,
-                _relative(value, folder) if key == "factory" else value,
+                relative_path(value, folder) if key == "factory" else value,
                 _origin(key, todo, typed),
             )
         )
@@ -147,13 +150,15 @@ def model_section(
         key_line(
             2,
             "path",
-            _relative(address, folder),
+            relative_path(address, folder),
             "TO ADD" if "model.path" in todo else _path_origin(model_facts),
         )
     )
     lines += [] if model_facts.is_native and model_facts.classes else _classes(model_facts, network_facts)
     lines += (
-        _native_transform(model_facts)
+        input_lines
+        if input_lines is not None
+        else _native_transform(model_facts)
         if model_facts.is_native and model_facts.input
         else [_input(_with_fixed_size(model_facts, network_facts), dtype, values, bands) + _size_origin(network_facts)]
     )
@@ -300,7 +305,7 @@ def _output(model_facts: ModelFacts, network_facts: NetworkFacts | None, typed: 
     return [key_line(2, "output", values, "; ".join(filter(None, [reason, *origins])))] if values else []
 
 
-def _relative(path: str, folder: Path) -> str:
+def relative_path(path: str, folder: Path) -> str:
     """Relative to the config where it lies in or near its folder.
 
     URLs and modules as they are, a file in a name of GDAL's by its whole path.

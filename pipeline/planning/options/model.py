@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.inference.decode import ClassDecoding
+from pipeline.models.ensemble import Ensemble, EnsembleMember
+from pipeline.models.probabilities import Activation
 from pipeline.planning.normalise_text import normalise_sentence
-from pipeline.planning.option import Option, Resolved
+from pipeline.planning.option import AUTO, Option, Resolved
 from pipeline.planning.options.dates import FIRST_STORES
 
 
@@ -36,13 +38,58 @@ def _activation(job: Resolved) -> str:
     """One text for what turns channels into a class, so that stores made before there was a choice keep theirs."""
     decoding: ClassDecoding = job.recipe.decoding
     if decoding.background is None:
-        return decoding.activation
+        return _stated_activation(job)
     return f"{decoding.activation} of each class, else code {decoding.codes[decoding.background]}"
+
+
+def _stated_activation(job: Resolved) -> Activation:
+    """Of a network whose classes are added up its own: what is decoded are probabilities."""
+    alone = _network_alone(job)
+    return job.recipe.decoding.activation if alone is None or alone.activation == "auto" else alone.activation
+
+
+def _frozen_activation(job: Resolved) -> str:
+    """Of several networks each keeps its own, which stands beside its weights."""
+    several = isinstance(job.network, Ensemble) and len(job.network.members) > 1
+    return AUTO if several else _stated_activation(job)
+
+
+def _temperature(job: Resolved) -> float:
+    alone = _network_alone(job)
+    return job.recipe.decoding.temperature if alone is None else alone.temperature
+
+
+def _network_alone(job: Resolved) -> EnsembleMember | None:
+    """The one network of a job whose classes are added up; None of any other job."""
+    members = job.network.members if isinstance(job.network, Ensemble) else ()
+    return members[0] if len(members) == 1 else None
+
+
+def _map(job: Resolved) -> list[list[int]] | None:
+    """Channels of each class; None where each channel is a class."""
+    groups = job.network.members[0].groups if isinstance(job.network, Ensemble) else ()
+    return [list(channels) for channels in groups] or None
+
+
+def _map_sentence(job: Resolved) -> str | None:
+    groups, class_map = _map(job), job.config.model.output.map
+    if groups is None or class_map is None:
+        return None
+    names = [row.name for row in job.config.model.classes] if job.config.model.classes else list(class_map)
+    sums = (f"{name} of {', '.join(map(str, group))}" for name, group in zip(names, groups, strict=True))
+    return f"probabilities are added up over channels: {'; '.join(sums)}"
 
 
 def _threshold(job: Resolved) -> float | list[float]:
     threshold = job.recipe.decoding.threshold
     return list(threshold) if isinstance(threshold, tuple) else threshold
+
+
+def _temperature_sentence(job: Resolved) -> str | None:
+    temperature, activation = _temperature(job), _stated_activation(job)
+    return (
+        None if temperature == 1 else f"logits are divided by the temperature {temperature:g} before the {activation}"
+    )
 
 
 MODEL_OPTIONS: tuple[Option, ...] = (
@@ -91,13 +138,29 @@ MODEL_OPTIONS: tuple[Option, ...] = (
         since=FIRST_STORES,
         explanation="what turns logits into probabilities",
         resolved=_activation,
-        frozen=lambda job: job.recipe.decoding.activation,
+        frozen=_frozen_activation,
     ),
     Option(
         key="model.output.threshold",
         since=FIRST_STORES,
         explanation="probability at which one class ends and the next begins",
         resolved=_threshold,
+    ),
+    Option(
+        key="model.output.temperature",
+        since="2026-11-30 16:30",
+        explanation="what logits are divided by before that",
+        resolved=_temperature,
+        old_default=1.0,
+        sentence=_temperature_sentence,
+    ),
+    Option(
+        key="model.output.map",
+        since="2026-11-30 16:30",
+        explanation="channels whose probabilities are added up to one class; none where each is a class",
+        resolved=_map,
+        old_default=None,
+        sentence=_map_sentence,
     ),
     Option(
         key="model.classes.codes",

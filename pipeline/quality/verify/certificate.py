@@ -75,7 +75,7 @@ def _quantity(job: Job, check: SeamCheck) -> str:
     """What is compared, in words; of numbers those of the channel that is the furthest off."""
     recipe = job.task.recipe
     if recipe.has_classes:
-        return "probabilities" if recipe.averages_probabilities else "logits"
+        return "probabilities" if recipe.decoding_after_blend.activation == "none" else "logits"
     name = recipe.values.channels[check.channels.worst()] if check.channels else ""
     numbers = "values" if recipe.decoding_after_blend.activation == "none" else "logits"
     return f"{numbers} of {name}" if name else numbers

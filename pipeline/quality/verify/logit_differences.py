@@ -46,6 +46,14 @@ class ComparisonWindow:
         self.logits[(slice(None), *where)] = logits
         self.near[where] = near
 
+    def answer(self, recipe: Recipe) -> ComparisonWindow:
+        """The same without the variance that may follow what is decoded; it is filled already."""
+        view = ComparisonWindow(
+            self.window, self.is_at_seam, None if self.logits is None else recipe.answer_of(self.logits)
+        )
+        view.near = self.near
+        return view
+
 
 @dataclass(slots=True)
 class Differences:
@@ -135,12 +143,13 @@ def undecided(logits: Logits, recipe: Recipe, where: Bools) -> Bools:
     Parameters
     ----------
     logits
-        (classes, rows, cols), NaN where no pixel is wanted.
+        (classes, rows, cols), NaN where no pixel is wanted; the variance that may follow decides no label.
     recipe
         Of the run.
     where
         (rows, cols) of the pixels that are asked about, and no others: each takes two decodings per channel.
     """
+    logits = recipe.answer_of(logits)
     valid = ~np.isnan(logits[0])
     nearly = TIES[recipe.precision] * (float(logits[:, valid].std()) if valid.any() else 0.0)
     result: Bools = valid & where
@@ -164,9 +173,8 @@ def _label_may_turn(logits: Logits, nearly: float, recipe: Recipe) -> Bools:
 
 
 def _labels(logits: Logits, recipe: Recipe) -> npt.NDArray[np.unsignedinteger[Any]]:
-    return np.asarray(
-        layers.decoded(torch.from_numpy(logits), recipe.decoding_after_blend, replace(recipe, layers=("mask",)))["mask"]
-    )
+    mask_alone = replace(recipe, layers=("mask",), has_variance=False)
+    return np.asarray(layers.decoded(torch.from_numpy(logits), recipe.decoding_after_blend, mask_alone)["mask"])
 
 
 def _json_number(value: float) -> float | None:

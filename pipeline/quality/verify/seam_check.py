@@ -200,7 +200,7 @@ class SeamCheck:
         """What is stored of a view's part of a block."""
         block, recipe = state.block, self.job.task.recipe
         part = view.window.intersect(block.window)
-        logits = _part_of_logits(view, part, self.job.locality.classes)
+        logits = _part_of_logits(view, part, self.job.locality.classes * (1 + recipe.has_variance))
         valid = ~np.isnan(logits[0])
         expected = run_on_device_thread(lambda: inference(self.job.task).decoded(logits))
         for reason in stored_values.stored_differences(
@@ -217,9 +217,10 @@ class SeamCheck:
             home = next(_touched_blocks(view.window, self.job.task.layout.block))
             self.faults.add(0, (home.row, home.col), f"no reference could be had at {view.window}: {error}")
             return
-        if not self.job.task.recipe.has_classes:
+        recipe = self.job.task.recipe
+        if not recipe.has_classes:
             self.channels = self.channels or ChannelErrors()
-            self.channels.add(view, wider)
+            self.channels.add(view.answer(recipe), recipe.answer_of(wider))
             worst = self.channels.worst()
             self.seams, self.control = self.channels.seams[worst], self.channels.control[worst]
             return
@@ -228,6 +229,7 @@ class SeamCheck:
             run_on_device_thread(partial(decode, logits)) for logits in (view.logits, wider)
         )
         tiled, whole = run_layers["mask"], reference_layers["mask"]
+        view, wider = view.answer(recipe), recipe.answer_of(wider)
         (self.seams if view.is_at_seam else self.control).add(view, wider, tiled != whole)
         if view.is_at_seam:
             self.worst.add(self.job, view, wider, tiled, whole)

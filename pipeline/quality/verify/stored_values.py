@@ -20,6 +20,7 @@ from pipeline.store.layers import leading_layer
 from pipeline.store.lifecycle import open_layer
 from pipeline.store.overviews import OverviewTask
 from pipeline.store.spec import StoreSpec
+from pipeline.store.values import ValuesSpec
 
 ALLOWED_STEPS = {"float32": 1, "bfloat16": 8, "float16": 3}
 """Steps of 1/255 by which layers of bytes may differ by rounding."""
@@ -119,6 +120,11 @@ def _differing(layer: str, stored: npt.NDArray[Any], should: npt.NDArray[Any], v
         return np.asarray(stored != should)
     if layer == "values":
         return differing_values(stored, should, valid, recipe.values, recipe.precision)
+    if layer == "variance":
+        actual, expected = (
+            values.reshape(-1, *valid.shape) for values in (stored, np.broadcast_to(should, stored.shape))
+        )
+        return differing_values(actual, expected, valid, ValuesSpec(), recipe.precision)
     return np.asarray(_distance(stored, should) > _tolerance(stored, recipe.precision))
 
 

@@ -111,7 +111,7 @@ def infer(job: Job, reference: ReferenceHalo, window: Window) -> npt.NDArray[np.
     def answer() -> npt.NDArray[np.float32]:
         network = inference(job.task).network
         # onnxruntime opens a session for each number of threads
-        threads = resources.cores() if network.graph is None else recipe.threads
+        threads = recipe.threads if network.leaves_torch else resources.cores()
         forward = Forward(
             network=network,
             device=device,

@@ -54,7 +54,7 @@ def aligned(
         Its grid is another and ``align`` does not say what is done, or it lies elsewhere.
     """
     grid = opened.source.grid
-    control, its_control = (_control(entry.source) for entry in (first, opened))
+    control, its_control = (control_placement(entry.source) for entry in (first, opened))
     if control != its_control:
         if align != "resample":
             raise _other_grid(opened, first, "its pixels are placed by other ground control points", align)
@@ -70,7 +70,7 @@ def aligned(
 def on_target(opened: ListedSource, target: Grid) -> Source:
     """A source on ``source.grid``. Raises SourceError where it lies nowhere or elsewhere."""
     grid = opened.source.grid
-    if _control(opened.source) is None and grid.wkt is not None:
+    if control_placement(opened.source) is None and grid.wkt is not None:
         if same_grid(grid, target):
             return opened.source
         if (shift := whole_shift(grid, target)) is not None:
@@ -78,8 +78,8 @@ def on_target(opened: ListedSource, target: Grid) -> Source:
     return _resampled(opened, target, "source.grid")
 
 
-def _control(source: Source) -> Placement | None:
-    """Ground control points or polynomials of a source that has no transform; None of any other."""
+def control_placement(source: Source) -> Placement | None:
+    """Where ground control points or polynomials place a source that has no transform; None of any other."""
     if source.grid.wkt is not None:
         return None
     try:
@@ -109,7 +109,7 @@ def _shifted(opened: ListedSource, target: Grid, shift: tuple[int, int]) -> Shif
 
 def _resampled(opened: ListedSource, target: Grid, other: str) -> Source:
     source = opened.source
-    if target.wkt is None or (source.grid.wkt is None and _control(source) is None):
+    if target.wkt is None or (source.grid.wkt is None and control_placement(source) is None):
         raise SourceError(
             f"{opened.place} cannot be brought to the grid of {other}: "
             f"{'the latter' if target.wkt is None else 'it'} has no CRS, so that nobody knows where it lies. Give it "

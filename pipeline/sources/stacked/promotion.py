@@ -13,7 +13,9 @@ FLOAT_BITS = 53
 """Bits of whole numbers that float64 holds exactly."""
 
 
-def common_dtype(dtypes: Sequence[np.dtype[Any]], places: Sequence[str]) -> np.dtype[Any]:
+def common_dtype(
+    dtypes: Sequence[np.dtype[Any]], places: Sequence[str], whole: str = "sources of the stack"
+) -> np.dtype[Any]:
     """The smallest dtype that holds the numbers of all.
 
     Parameters
@@ -22,6 +24,8 @@ def common_dtype(dtypes: Sequence[np.dtype[Any]], places: Sequence[str]) -> np.d
         Of each source.
     places
         Of each, for the message.
+    whole
+        What all of them are, for the message.
 
     Raises
     ------
@@ -33,7 +37,7 @@ def common_dtype(dtypes: Sequence[np.dtype[Any]], places: Sequence[str]) -> np.d
         if dtype.kind in "iu" and common.kind == "f" and np.iinfo(dtype).bits > FLOAT_BITS:
             others = ", ".join(sorted({str(other) for other in dtypes if other != dtype}))
             raise SourceError(
-                f"{place} holds {dtype}, and other sources of the stack {others}: no dtype holds the numbers of both. "
+                f"{place} holds {dtype}, and other {whole} {others}: no dtype holds the numbers of both. "
                 f"Convert it to int32 or float32 first (gdal_translate -ot), or leave it out."
             )
     return common

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,17 @@ def test_a_label_is_undecided_where_rounding_may_turn_it(
     assert not undecided(values, recipe(how, doubt), ~everywhere).any()
     values[:, 0, 1] = np.nan
     assert not undecided(values, recipe(how, doubt), everywhere)[0, 1]
+
+
+def test_the_variance_that_follows_decides_no_label_and_is_not_compared() -> None:
+    how = replace(recipe(TWO), has_variance=True)
+    values = np.array([[3.0, 1.0], [1.0, 1.00001], [9.0, 0.0], [0.0, 9.0]], dtype=np.float32)[:, None]
+    assert undecided(values, how, np.ones((1, 2), dtype=bool))[0].tolist() == [False, True]
+    view = ComparisonWindow(Window(row=0, col=0, height=1, width=2), is_at_seam=True, logits=values)
+    view.near[:] = True
+    answer = view.answer(how)
+    np.testing.assert_array_equal(answer.logits, values[:2])
+    assert answer.near.all()
 
 
 def test_only_pixels_that_are_asked_about_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.config import ClassConfig
 from pipeline.models.descriptions.description import Tolerance
 from pipeline.models.descriptions.package import Package
 
@@ -129,3 +130,7 @@ class ModelDescription:
     outputs: tuple[DescribedTensor, ...]
     weights: dict[str, Weights]
     tolerances: tuple[Tolerance, ...] = ()
+    classes: tuple[ClassConfig, ...] = ()
+    """Of a training of ours, with codes, colours and roles."""
+    output: dict[str, Any] = field(default_factory=dict)
+    """The same of keys of ``model.output`` beyond its defaults."""

@@ -104,6 +104,8 @@ def from_format_0_4(document: dict[str, Any], package: Package) -> ModelDescript
         outputs=tuple(outputs),
         weights=weights_of(part.weights, _WeightsPart, package.name),
         tolerances=part.config.tolerances,
+        classes=part.config.wholecloth.classes,
+        output=part.config.wholecloth.output,
     )
 
 

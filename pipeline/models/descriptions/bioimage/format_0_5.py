@@ -165,6 +165,8 @@ def from_format_0_5(document: dict[str, Any], package: Package) -> ModelDescript
         outputs=tuple(_tensor(tensor, tensor.postprocessing, "output", package.name) for tensor in part.outputs),
         weights=weights_of(part.weights, _WeightsPart, package.name),
         tolerances=part.config.tolerances,
+        classes=part.config.wholecloth.classes,
+        output=part.config.wholecloth.output,
     )
 
 

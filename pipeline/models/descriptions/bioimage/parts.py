@@ -1,4 +1,4 @@
-"""What both formats have in common: parts of a document with checked values, and what is wrong in one paragraph."""
+"""What both formats have in common: files, digests, weights and tolerances."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from pipeline.config import ClassConfig
 from pipeline.models.descriptions.bioimage.description import FileReference, Weights
 from pipeline.models.descriptions.description import Tolerance
 from pipeline.models.descriptions.parts import DocumentPart, explained
@@ -62,10 +63,18 @@ class ToolConfigPart(DocumentPart):
     reproducibility_tolerance: tuple[TolerancePart, ...] = ()
 
 
+class OwnConfigPart(DocumentPart):
+    """Section ``config.wholecloth``, which a training of ours writes: what no other section of the format can say."""
+
+    classes: tuple[ClassConfig, ...] = ()
+    output: dict[str, Any] = Field(default_factory=dict)
+
+
 class ConfigPart(DocumentPart):
     """Section ``config``."""
 
     bioimageio: ToolConfigPart = ToolConfigPart()
+    wholecloth: OwnConfigPart = OwnConfigPart()
 
     @property
     def tolerances(self) -> tuple[Tolerance, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 from pipeline.config import ModelConfig
 from pipeline.models.descriptions.bioimage.description import DescribedTensor, ModelDescription
@@ -40,11 +41,23 @@ def state(description: ModelDescription, model: ModelConfig) -> Statement:
         args=weights.arguments,
         input=stated,
         of_each_sample=of_each_sample,
-        output={} if tensor is None else stated_output(model, name, tensor.name, partial(output_keys, tensor), key),
+        output={} if tensor is None else _stated_output(description, tensor, key, model),
         channels=None if tensor is None else tensor.channels,
         channel_names=() if tensor is None else tensor.channel_names,
+        classes=description.classes,
         hints=tuple(_hints(description, image, tensor)),
     )
+
+
+def _stated_output(
+    description: ModelDescription, tensor: DescribedTensor, key: str, model: ModelConfig
+) -> dict[str, Any]:
+    """What the steps mean, and what a training of ours says beyond them."""
+    given = model.output.model_fields_set
+    replaced = given | ({"multilabel"} if "activation" in given else set())
+    own = {name: value for name, value in description.output.items() if name not in replaced}
+    steps = partial(output_keys, tensor)
+    return {**stated_output(model, description.package.name, tensor.name, steps, key), **own}
 
 
 def _hints(description: ModelDescription, image: DescribedTensor, tensor: DescribedTensor | None) -> Iterator[str]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pipeline.errors import ModelError
+from pipeline.models.descriptions.axes import NETWORK_AXES, SEVERAL_INPUTS_ADVICE, axes_fault
 from pipeline.models.descriptions.bioimage.description import DescribedTensor, ModelDescription
-
-NETWORK_AXES = "bcyx"
-"""Axes that networks have here: batch, bands, rows, cols."""
 
 
 def image_input(description: ModelDescription) -> DescribedTensor:
@@ -14,13 +12,10 @@ def image_input(description: ModelDescription) -> DescribedTensor:
     name, required = description.package.name, [tensor for tensor in description.inputs if not tensor.optional]
     if len(required) != 1:
         inputs = ", ".join(tensor.name for tensor in required) or "none that must be there"
-        raise ModelError(
-            f"{name} describes a network of {len(required)} inputs ({inputs}), and one image is given. Take a network "
-            f"of one input."
-        )
+        raise ModelError(f"{name} describes a network of {len(required)} inputs ({inputs}), {SEVERAL_INPUTS_ADVICE}")
     image = required[0]
     if image.letters != NETWORK_AXES:
-        raise ModelError(f"{name}: the input {image.name} has the axes {image.letters}, {_axes_fault(image.letters)}")
+        raise ModelError(f"{name}: the input {image.name} has the axes {image.letters}, {axes_fault(image.letters)}")
     fixed_size(description, image)
     return image
 
@@ -54,7 +49,7 @@ def scores_output(description: ModelDescription, key: str) -> tuple[DescribedTen
         first = outputs[0]
         raise ModelError(
             f"{description.package.name}: the output {first.name} has the axes {first.letters}, "
-            f"{_axes_fault(first.letters)}"
+            f"{axes_fault(first.letters)}"
         )
     return outputs[place], str(place) if len(outputs) > 1 else key
 
@@ -74,17 +69,3 @@ def training_pixel_size(image: DescribedTensor) -> float | None:
     """Of the training, m; None where it is not stated, or rows and cols differ."""
     sizes = {axis.pixel_size for axis in image.axes if axis.letter in "yx"}
     return sizes.pop() if len(sizes) == 1 else None
-
-
-def _axes_fault(letters: str) -> str:
-    """Why these axes cannot be run, and what to do."""
-    if "z" in letters:
-        return "as networks of three dimensions have them. Take a network of images, with the axes bcyx."
-    if "t" in letters or "i" in letters:
-        return "one of which is neither batch, bands, rows nor cols. Take a network of images, with the axes bcyx."
-    if letters == "byxc":
-        return (
-            "bands last, as TensorFlow has them. Export the network again with bands first (bcyx); for ONNX, tf2onnx "
-            "does that by --inputs-as-nchw and --outputs-as-nchw."
-        )
-    return "and batch, bands, rows, cols (bcyx) are needed. Export the network again with these axes."

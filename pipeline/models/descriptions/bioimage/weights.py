@@ -5,7 +5,6 @@ What executes nothing comes first: ONNX, then TorchScript. Code of a package is 
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 
 from pipeline.config import ModelConfig
@@ -17,8 +16,8 @@ from pipeline.models.descriptions.bioimage.description import (
     Weights,
 )
 from pipeline.models.descriptions.bioimage.parts import EXECUTING
+from pipeline.models.descriptions.digest import sha256_of_file
 from pipeline.models.descriptions.trust import trusted_factory
-from pipeline.models.weights import sha256
 
 PREFERRED = ("onnx", "torchscript")
 """Formats whose kind bears the same name, the first that is there."""
@@ -64,19 +63,13 @@ def verified_file(description: ModelDescription, reference: FileReference) -> Pa
     path = description.package.file(reference.source)
     if reference.sha256 is None:
         return path
-    state = path.stat()
-    actual = _digest(path, state.st_size, state.st_mtime_ns)
+    actual = sha256_of_file(path)
     if actual != reference.sha256:
         raise ModelError(
             f"{description.package.name} states the SHA-256 {reference.sha256} of {reference.source}, and the file has "
             f"{actual}: it was changed or cut short. Download the package again."
         )
     return path
-
-
-@lru_cache(maxsize=32)
-def _digest(path: Path, size: int, modified: int) -> str:
-    return sha256(path)
 
 
 def architecture_factory(model: ModelConfig, description: ModelDescription) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.errors import ModelError
+from pipeline.models.descriptions.axes import SEVERAL_INPUTS_ADVICE
 from pipeline.models.descriptions.monai.metadata import DATA_FORMAT, TensorPart
 from pipeline.models.descriptions.monai.read import Bundle
 
@@ -20,8 +21,7 @@ def bundle_image(bundle: Bundle) -> tuple[str, TensorPart]:
     name, inputs = bundle.package.name, bundle.metadata.network_data_format.inputs
     if len(inputs) != 1:
         raise ModelError(
-            f"{name} describes a network of {len(inputs)} inputs ({', '.join(inputs)}), and one image is given. Take "
-            f"a network of one input."
+            f"{name} describes a network of {len(inputs)} inputs ({', '.join(inputs)}), {SEVERAL_INPUTS_ADVICE}"
         )
     ((key, image),) = inputs.items()
     _require_plane(name, f"inputs.{key}", image)
