@@ -18,8 +18,6 @@ OPENVINO_PACKAGE, OPENVINO_EXTRA = "openvino", "openvino"
 """Of pip, and of this package."""
 RELEASE_PARTS = 2
 """Of a version such as 2026.4.1, those within which kernels are taken for the same."""
-FLOAT32 = 1
-"""The number of an ONNX file for the type of its input."""
 
 
 def _release() -> str:
@@ -37,9 +35,13 @@ def _obstacle(network: Loaded, device: torch.device) -> str | None:
         return f"OpenVINO is not installed; install it with pip install 'wholecloth[{OPENVINO_EXTRA}]'"
     if isinstance(network, Ensemble):
         return "several networks, or one whose classes are added up, are not run by OpenVINO yet"
-    if network.graph is not None and not isinstance(network.module, OnnxNetwork):
+    return _onnx_obstacle(network.module) if isinstance(network.module, OnnxNetwork) else None
+
+
+def _onnx_obstacle(module: OnnxNetwork) -> str | None:
+    if len(module.dtypes) > 1:
         return "an ONNX file of several inputs is not run by OpenVINO yet"
-    if isinstance(network.module, OnnxNetwork) and network.module.taken.dtype != FLOAT32:
+    if set(module.dtypes.values()) != {torch.float32}:
         return "the ONNX file takes other numbers than float32, which OpenVINO is not given"
     return None
 

@@ -163,6 +163,8 @@ def test_an_onnx_file_gives_what_onnxruntime_gives(tmp_path: Path) -> None:
     network = onnx.load(ModelConfig(kind="onnx", path=path), 3, CPU)
     assert OPENVINO.obstacle(network, CPU) is None
     assert difference(network, OPENVINO.run(network, SHAPE)) < 2e-6
+    half = onnx.load(ModelConfig(kind="onnx", path=to_onnx(networks.Twice().half(), tmp_path / "half.onnx")), 3, CPU)
+    assert "other numbers than float32" in str(OPENVINO.obstacle(half, CPU))
 
 
 def test_code_that_takes_a_number_of_the_image_for_a_constant_is_known() -> None:
