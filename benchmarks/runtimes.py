@@ -4,7 +4,7 @@
 
 Both run by turns in one process, under the settings of the command for the allocator and for OpenMP, on all cores, on
 the same noise; figures are minima of the rounds. Torch has batch norm folded and channels_last, as a run has. Prints
-the rows of `pipeline/planning/runtime_table.py` for this machine.
+the rows of `pipeline/planning/runtimes/table.py` for this machine.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ GUARDS = {
         "pipeline/models/torch_compile.py",
         "pipeline/planning/compiling.py",
         "pipeline/models/runtimes/",
-        "pipeline/planning/runtimes.py",
+        "pipeline/planning/runtimes/choice.py",
         "pipeline/inference/forward.py",
         "tests/planning/test_compiling.py",
     ),

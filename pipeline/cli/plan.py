@@ -40,7 +40,7 @@ def plan(
         from pipeline.planning.document import measure_plan, outlook_rows, plan_document
         from pipeline.planning.freeze import freeze
         from pipeline.planning.prepare import prepare_job
-        from pipeline.planning.runtime_timings import runtime_rows
+        from pipeline.planning.runtimes.timings import runtime_rows
 
     job = prepare_job(load_config(config, overriding(overrides, out)))
     if estimate:

@@ -24,7 +24,7 @@ from pipeline.models.ensemble import Ensemble
 from pipeline.planning import edges, halo, memory, workers
 from pipeline.planning.candidates import DEFAULT_BLEND_SIZE
 from pipeline.planning.chunk_limit import check_source_chunks
-from pipeline.planning.runtime_request import ChosenRuntime
+from pipeline.planning.runtimes.request import ChosenRuntime
 from pipeline.planning.search import fit_workers, over_budget, search_plan
 from pipeline.planning.types import Plan, PlanRequest, TilePlan, WorkerLayout
 from pipeline.runtime import resources

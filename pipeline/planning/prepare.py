@@ -40,7 +40,6 @@ from pipeline.planning import (
     planner,
     precisions,
     previous_store,
-    runtimes,
     store_spec,
     workers,
 )
@@ -56,7 +55,8 @@ from pipeline.planning.option import Resolved
 from pipeline.planning.options import recipe_of_store
 from pipeline.planning.planner import PlanInputs
 from pipeline.planning.resolved_model import ResolvedModel
-from pipeline.planning.runtime_request import ChosenRuntime, RuntimeRequest
+from pipeline.planning.runtimes.choice import choose_runtime
+from pipeline.planning.runtimes.request import ChosenRuntime, RuntimeRequest
 from pipeline.planning.types import Plan
 from pipeline.postprocess.cleaning import resolve_cleaning
 from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
@@ -258,7 +258,7 @@ def _plan_inputs(opened: _Opened, network: Loaded, locality: Locality) -> tuple[
 def _runtime(opened: _Opened, folded: Folded, locality: Locality, precision: str) -> ChosenRuntime:
     """What runs the network."""
     execution = opened.config.execution
-    return runtimes.choose_runtime(
+    return choose_runtime(
         RuntimeRequest(
             requested=execution.requested_runtime,
             setting="execution.compile is true" if execution.compile else f"execution.runtime is {execution.runtime}",

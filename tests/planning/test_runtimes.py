@@ -17,20 +17,20 @@ from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, ModelError, StoreError
 from pipeline.inference import block_task
 from pipeline.interfaces import Locality, Radius
-from pipeline.models import runtimes as table
+from pipeline.models import runtimes
 from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
 from pipeline.models.runtimes import openvino
 from pipeline.models.runtimes.runtime import Facts, Runtime, RuntimeMemory
-from pipeline.planning import runtime_table, runtime_timings, runtime_trial, runtimes
 from pipeline.planning.describe import describe
 from pipeline.planning.freeze import freeze
 from pipeline.planning.job import Job
 from pipeline.planning.plan_rows import plan_rows
 from pipeline.planning.prepare import prepare_job
-from pipeline.planning.runtime_request import ChosenRuntime, RuntimeRequest
-from pipeline.planning.runtime_table import MEASURED, MeasuredNetwork, MeasuredRuntime
-from pipeline.planning.runtimes import choose_runtime
+from pipeline.planning.runtimes import choice, table, timings, trial
+from pipeline.planning.runtimes.choice import choose_runtime
+from pipeline.planning.runtimes.request import ChosenRuntime, RuntimeRequest
+from pipeline.planning.runtimes.table import MEASURED, MeasuredNetwork, MeasuredRuntime
 from pipeline.running import execute
 from pipeline.runtime.memory_constants import CONVERSION_BYTES
 from pipeline.runtime.progress import Progress
@@ -103,9 +103,9 @@ class MadeUp:
 @pytest.fixture
 def made_up(monkeypatch: pytest.MonkeyPatch) -> MadeUp:
     """The runtime, and measurements by which `auto` takes it for rasters of any size; nothing is kept of it."""
-    monkeypatch.setattr(runtime_trial, "recorded", lambda name, key, measure, *_: measure())
+    monkeypatch.setattr(trial, "recorded", lambda name, key, measure, *_: measure())
     runtime = MadeUp()
-    monkeypatch.setitem(table.KINDS, "openvino", runtime.row())
+    monkeypatch.setitem(runtimes.KINDS, "openvino", runtime.row())
     rows = (("quick", 0.5, GAINED), ("slow", 1.1, LOST))
     measured = MeasuredRuntime(
         device="cpu",
@@ -115,7 +115,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> MadeUp:
         networks=tuple(MeasuredNetwork(network=n, side=64, cpu=c, error=0, operators=o) for n, c, o in rows),
     )
     monkeypatch.setitem(MEASURED, "openvino", (measured,))
-    monkeypatch.setattr(runtimes, "MINIMUM_PIXELS", 1)
+    monkeypatch.setattr(choice, "MINIMUM_PIXELS", 1)
     return runtime
 
 
@@ -129,13 +129,13 @@ def ran(job: Job) -> None:
         execute.execute(job, progress)
 
 
-def choice(job: Job) -> str:
+def runtime_row(job: Job) -> str:
     return dict(plan_rows(job))["runtime"]
 
 
 def test_what_is_asked_for_runs_the_network_and_is_in_the_plan_and_the_store(tmp_path: Path, made_up: MadeUp) -> None:
     job = prepared(tmp_path, runtime="openvino")
-    assert choice(job) == "openvino 2030.1: asked for"
+    assert runtime_row(job) == "openvino 2030.1: asked for"
     assert (describe(job)["runtime"], describe(job)["network"]["runtime"]) == ("openvino", "openvino 2030.1")
     torch_job = prepared(tmp_path, "torch", runtime="torch")
     costs, native = job.plan.costs, torch_job.plan.costs
@@ -153,7 +153,7 @@ def test_a_store_goes_on_with_what_it_was_made_with_and_says_why_it_cannot(tmp_p
     ran(prepared(tmp_path, runtime="openvino"))
     made_up.share = 0.5  # it is not tried again
     again = prepared(tmp_path)
-    assert (again.resumes, choice(again)) == (True, "openvino 2030.1: the store was made with it")
+    assert (again.resumes, runtime_row(again)) == (True, "openvino 2030.1: the store was made with it")
     with pytest.raises(StoreError, match=r"execution\.runtime was openvino and is now torch"):
         prepared(tmp_path, runtime="torch")
     made_up.release = "2031.2"
@@ -169,7 +169,7 @@ def test_a_store_goes_on_with_what_it_was_made_with_and_says_why_it_cannot(tmp_p
 
 def test_a_store_of_torch_is_not_gone_on_with_by_another_runtime(tmp_path: Path, made_up: MadeUp) -> None:
     ran(prepared(tmp_path, runtime="torch"))
-    assert choice(prepared(tmp_path)) == "torch: the store was made with it"
+    assert runtime_row(prepared(tmp_path)) == "torch: the store was made with it"
     with pytest.raises(StoreError, match=r"execution\.runtime was torch and is now openvino"):
         prepared(tmp_path, runtime="openvino")
 
@@ -187,8 +187,8 @@ def test_a_frozen_plan_keeps_the_runtime(tmp_path: Path, made_up: MadeUp) -> Non
 def test_facts_speak_for_a_runtime_and_nothing_is_timed(
     tmp_path: Path, made_up: MadeUp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtime_timings, "_seconds", lambda *_: pytest.fail("timed"))
-    assert choice(prepared(tmp_path)) == "openvino 2030.1: measured networks of its operators gained by it"
+    monkeypatch.setattr(timings, "_seconds", lambda *_: pytest.fail("timed"))
+    assert runtime_row(prepared(tmp_path)) == "openvino 2030.1: measured networks of its operators gained by it"
     assert prepared(tmp_path, "serial", execution={"fold": False}).task.recipe.runtime == "openvino"
 
 
@@ -211,8 +211,8 @@ def test_auto_passes_over_what_a_fact_speaks_against_and_names_it(
         setattr(made_up, name, value)
     job = prepared(tmp_path)
     assert job.task.recipe.runtime == "torch"
-    assert choice(job).startswith("torch: openvino is passed over: ")
-    assert reason in choice(job)
+    assert runtime_row(job).startswith("torch: openvino is passed over: ")
+    assert reason in runtime_row(job)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_auto_passes_over_what_a_fact_speaks_against_and_names_it(
 def test_auto_takes_no_runtime_where_it_would_lose(
     made_up: MadeUp, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], reason: str
 ) -> None:
-    monkeypatch.setattr(runtimes, "MINIMUM_PIXELS", runtime_table.MINIMUM_PIXELS)
+    monkeypatch.setattr(choice, "MINIMUM_PIXELS", table.MINIMUM_PIXELS)
     chosen = choose_runtime(replace(request(), **change))
     assert chosen.name == "torch"
     assert reason in chosen.why
@@ -242,7 +242,7 @@ def test_what_is_not_installed_is_not_mentioned_unless_it_is_asked_for(
     chosen = choose_runtime(request())
     assert (chosen.name, chosen.why) == ("torch", "")
     monkeypatch.setattr(openvino, "_release", lambda: "")
-    monkeypatch.setitem(table.KINDS, "openvino", openvino.OPENVINO_RUNTIME)
+    monkeypatch.setitem(runtimes.KINDS, "openvino", openvino.OPENVINO_RUNTIME)
     with pytest.raises(ConfigError, match=r"OpenVINO is not installed; .*pip install 'wholecloth\[openvino\]'"):
         choose_runtime(replace(request(), requested="openvino"))
 
@@ -278,8 +278,8 @@ def test_pixels_of_the_raster_decide_too(tmp_path: Path, made_up: MadeUp, monkey
             noise = bool(x.min() < -2.6) or not x.any()
             return answer if noise else answer + 1
 
-    row = replace(table.KINDS["openvino"], run=lambda network, _: replace(network, module=Bright(network.module)))
-    monkeypatch.setitem(table.KINDS, "openvino", row)
+    row = replace(runtimes.KINDS["openvino"], run=lambda network, _: replace(network, module=Bright(network.module)))
+    monkeypatch.setitem(runtimes.KINDS, "openvino", row)
     with pytest.raises(ConfigError, match="of the largest logit"):
         prepared(tmp_path, runtime="openvino")
 
@@ -302,7 +302,7 @@ def test_a_config_that_contradicts_itself_is_one_paragraph(
 
 def test_compile_is_a_runtime_by_either_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(runtimes, "choose_compilation", lambda *given: bool(asked.append(given[-1])) or True)
+    monkeypatch.setattr(choice, "choose_compilation", lambda *given: bool(asked.append(given[-1])) or True)
     for execution in ({"compile": True}, {"runtime": "compile"}, {"runtime": "compile", "compile": True}):
         config = load_config(scenes.config(tmp_path, execution=execution), [])
         recipe = prepare_job(config).task.recipe
@@ -328,7 +328,7 @@ def test_a_network_of_torch_is_none_of_onnxruntime(tmp_path: Path) -> None:
 
 def test_timings_are_printed_and_change_nothing(tmp_path: Path, made_up: MadeUp) -> None:
     job = prepared(tmp_path, runtime="torch")
-    rows = [sentence for _, sentence in runtime_timings.runtime_rows(job)]
+    rows = [sentence for _, sentence in timings.runtime_rows(job)]
     assert [row.split(":")[0] for row in rows if "CPU seconds" in row] == ["torch", "openvino"]
     assert any(row.startswith("compile: TorchScript runs in an interpreter") for row in rows)
     assert prepared(tmp_path, runtime="torch").task.recipe == job.task.recipe

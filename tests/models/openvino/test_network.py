@@ -22,7 +22,7 @@ from pipeline.models.bn_folding import fold
 from pipeline.models.loaded import Loaded
 from pipeline.models.runtimes import KINDS
 from pipeline.planning.prepare import prepare_job
-from pipeline.planning.runtime_timings import runtime_rows
+from pipeline.planning.runtimes.timings import runtime_rows
 from pipeline.store.lifecycle import open_layer
 from tests import networks, runs, scenes
 from tests.models.onnx_files import to_onnx

@@ -15,9 +15,9 @@ from pipeline.inspect.records import recorded
 from pipeline.models.loaded import Loaded
 from pipeline.models.runtimes import KINDS
 from pipeline.models.runtimes.runtime import RuntimeMemory
-from pipeline.planning.admission import admission_obstacle, first_shape, other_shape
-from pipeline.planning.runtime_request import ChosenRuntime, RuntimeRequest
-from pipeline.planning.runtime_table import measurements
+from pipeline.planning.runtimes.admission import admission_obstacle, first_shape, other_shape
+from pipeline.planning.runtimes.request import ChosenRuntime, RuntimeRequest
+from pipeline.planning.runtimes.table import measurements
 from pipeline.runtime import resources
 
 ADMISSION_VERSION = 1

@@ -10,8 +10,8 @@ import torch
 from pipeline.errors import InputError
 from pipeline.models.loaded import Loaded
 from pipeline.models.runtimes import KINDS
-from pipeline.planning.admission import first_shape
 from pipeline.planning.job import Job
+from pipeline.planning.runtimes.admission import first_shape
 from pipeline.runtime.device import fixed_numerics, run_on_device_thread
 
 TIMED_SIDE = 512

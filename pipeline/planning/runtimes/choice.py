@@ -10,9 +10,9 @@ from pipeline.models.runtimes import KINDS, native_runtime
 from pipeline.models.runtimes.runtime import Runtime
 from pipeline.planning.compiling import choose_compilation
 from pipeline.planning.folding import FOLD_ROUNDING_TOLERANCE, TIE_TOLERANCE
-from pipeline.planning.runtime_request import ChosenRuntime, RuntimeRequest
-from pipeline.planning.runtime_table import MINIMUM_PIXELS, measurements
-from pipeline.planning.runtime_trial import RuntimeTrial
+from pipeline.planning.runtimes.request import ChosenRuntime, RuntimeRequest
+from pipeline.planning.runtimes.table import MINIMUM_PIXELS, measurements
+from pipeline.planning.runtimes.trial import RuntimeTrial
 
 
 def choose_runtime(request: RuntimeRequest) -> ChosenRuntime:
