@@ -62,6 +62,8 @@ GUARDS = {
     "compile": (
         "pipeline/models/torch_compile.py",
         "pipeline/planning/compiling.py",
+        "pipeline/models/runtimes/",
+        "pipeline/planning/runtimes/choice.py",
         "pipeline/inference/forward.py",
         "tests/planning/test_compiling.py",
     ),

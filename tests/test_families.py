@@ -28,6 +28,7 @@ from pipeline.geometry.window import Window
 from pipeline.inference import layers, tapers
 from pipeline.inference.decode import DecodedTile
 from pipeline.interfaces import Pixels
+from pipeline.models import runtimes
 from pipeline.planning import workers
 from pipeline.sources import raster
 from pipeline.sources.wrappers.wrapper import SourceWrapper
@@ -42,6 +43,7 @@ TABLES: dict[str, tuple[Family, dict[str, Any]]] = {
     "tapers": (families.TAPER_KINDS, tapers.KINDS),
     "layers": (families.LAYER_KINDS, layers.KINDS),
     "exports": (families.EXPORT_KINDS, exports.KINDS),
+    "runtimes": (families.RUNTIME_KINDS, runtimes.KINDS),
 }
 BRIGHTEST = 1001
 ROOT = Path(__file__).resolve().parents[1]

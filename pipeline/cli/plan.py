@@ -24,6 +24,10 @@ def plan(
             "--freeze", metavar="FILE", help="Write a config with nothing left to decide, for `run --locked`."
         ),
     ] = None,
+    measure_runtimes: Annotated[
+        bool,
+        typer.Option("--measure-runtimes", help="Time the network in each runtime that is here; it decides nothing."),
+    ] = False,
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Find the numbers of model.input.normalise, by a pass over the raster.")
     ] = False,
@@ -36,12 +40,17 @@ def plan(
         from pipeline.planning.document import measure_plan, outlook_rows, plan_document
         from pipeline.planning.freeze import freeze
         from pipeline.planning.prepare import prepare_job
+        from pipeline.planning.runtimes.timings import runtime_rows
 
     job = prepare_job(load_config(config, overriding(overrides, out)))
     if estimate:
         job = _estimated(job)
     measured = measure_plan(job)
     text, values = outlook_rows(job, measured), plan_document(job, measured)
+    if measure_runtimes:
+        timings = runtime_rows(job)
+        text += timings
+        values["runtimes"] = [sentence for _, sentence in timings]
     if frozen is not None:
         values["frozen"] = str(freeze(job, config, frozen))
         text.append(("frozen", values["frozen"]))

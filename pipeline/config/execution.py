@@ -8,7 +8,15 @@ from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, fie
 
 from pipeline.config.cluster import AddressConfig, SlurmConfig
 from pipeline.config.exports import Exports
-from pipeline.config.families import ENGINE_FACTS, ENGINE_KINDS, LAYER_KINDS, TAPER_KINDS, EngineFacts, OneOf
+from pipeline.config.families import (
+    ENGINE_FACTS,
+    ENGINE_KINDS,
+    LAYER_KINDS,
+    RUNTIME_KINDS,
+    TAPER_KINDS,
+    EngineFacts,
+    OneOf,
+)
 from pipeline.config.numbers import PerChannel, check_values
 from pipeline.config.postprocess import Postprocess
 from pipeline.config.values import Auto, ConfigSection, Count, Seconds, parse_bytes
@@ -170,7 +178,7 @@ class OutputConfig(ConfigSection):
 class ExecutionConfig(ConfigSection):
     """How the job runs.
 
-    Precision, fold, compile and device change pixels; by ties so may threads, of which engine, processes and streams
+    Precision, fold, runtime and device change pixels; by ties so may threads, of which engine, processes and streams
     decide.
     """
 
@@ -191,9 +199,13 @@ class ExecutionConfig(ConfigSection):
         "auto",
         description="batch norm into convolutions: auto where labels stay the same up to ties; true up to 1e-4; false",
     )
+    runtime: Annotated[str, OneOf(RUNTIME_KINDS, ("auto",))] = Field(
+        "auto", description="what runs the network: auto decides by facts, without timing"
+    )
     compile: bool = Field(
         False,
-        description="torch.compile: faster after minutes of compiling, for long runs; rounds otherwise, up to 1e-4",
+        description="the same as runtime: compile, torch.compile: faster after minutes of compiling, for long runs; "
+        "rounds otherwise, up to 1e-4",
     )
     memory: str | int = Field("auto", description="bound of the whole process, such as 8GiB")
     retries: Annotated[int, Field(ge=0)] = Field(2, description="further tries to read a window")
@@ -215,6 +227,25 @@ class ExecutionConfig(ConfigSection):
         if self.facts.section is not None and getattr(self, self.engine) is None:
             raise ValueError(f"engine {self.engine} needs execution.{self.engine}: {self.facts.section}")
         return self
+
+    @model_validator(mode="after")
+    def _runtime(self) -> ExecutionConfig:
+        contradicts = (
+            self.runtime not in ("auto", "compile")
+            if self.compile
+            else self.runtime == "compile" and "compile" in self.model_fields_set
+        )
+        if contradicts:
+            raise ValueError(
+                f"runtime is {self.runtime}, but compile is {str(self.compile).lower()}; compile: true and "
+                f"runtime: compile are the same, so leave compile out and give runtime alone"
+            )
+        return self
+
+    @property
+    def requested_runtime(self) -> str:
+        """What is to run the network, or ``auto``."""
+        return "compile" if self.compile else self.runtime
 
     @property
     def facts(self) -> EngineFacts:

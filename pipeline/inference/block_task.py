@@ -27,7 +27,7 @@ from pipeline.locations import Place
 from pipeline.models import load
 from pipeline.models.bn_folding import fold
 from pipeline.models.loaded import Loaded
-from pipeline.models.torch_compile import compiled, why_not_compilable
+from pipeline.models.runtimes import KINDS as RUNTIMES
 from pipeline.runtime import resources
 from pipeline.runtime.clock import Clock, Timing, timed_stage
 from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
@@ -85,6 +85,8 @@ class BlockTask:
     """Pixels so near the raster's edge are nodata; None where there are none."""
     mark: str = ""
     """Of the network that the job was planned with, as `Loaded.mark`; empty where it is taken as it is."""
+    runtime_shape: tuple[int, ...] = ()
+    """(batch, bands, rows, cols) of the image with which a runtime follows the network's code; empty without need."""
     picture: PictureSpec | None = None
     """The reduced picture of the source that the store keeps; None where it keeps none."""
     store_id: str = ""
@@ -237,10 +239,16 @@ def _check_mark(network: Loaded, task: BlockTask) -> None:
 
 
 def _inference(network: Network, task: BlockTask, device: torch.device) -> Inference:
-    if not task.recipe.compile:
+    name, loaded = task.recipe.runtime, cast(Loaded, network)
+    runtime = RUNTIMES[name]
+    if runtime.native:
         return Inference(network, task.recipe, device)
-    loaded = cast(Loaded, network)
-    reason = why_not_compilable(loaded, device)
+    reason = runtime.obstacle(loaded, device)
     if reason is not None:
-        raise ModelError(f"The network cannot be compiled here: {reason}.")
-    return Inference(compiled(loaded), task.recipe, device)
+        raise ModelError(f"execution.runtime {name} cannot run the network here: {reason}.")
+    if runtime.release() != task.recipe.runtime_release:
+        raise ModelError(
+            f"The store was made with {name} {task.recipe.runtime_release}, and {name} {runtime.release()} is "
+            f"installed here, which rounds otherwise. Install the same release."
+        )
+    return Inference(runtime.run(loaded, task.runtime_shape), task.recipe, device)

@@ -47,8 +47,10 @@ class Recipe:
     """Below it a pixel is nodata in the mask."""
     fold: bool = False
     """Whether batch norm is folded into convolutions."""
-    compile: bool = False
-    """Whether the network is compiled."""
+    runtime: str = "torch"
+    """What runs the network, as in ``execution.runtime``; never ``auto``."""
+    runtime_release: str = ""
+    """Release of the runtime that the store keeps to, such as 2026.4; empty where it keeps to none."""
     values: ValuesSpec = field(default_factory=ValuesSpec)
     """What the layer of that name holds; without channels where there is none."""
     has_variance: bool = False
@@ -58,6 +60,11 @@ class Recipe:
     def has_classes(self) -> bool:
         """Whether the network's channels mean classes, so that there is a mask."""
         return "mask" in self.layers
+
+    @property
+    def compile(self) -> bool:
+        """Whether the network runs through ``torch.compile``."""
+        return self.runtime == "compile"
 
     @property
     def clips(self) -> bool:

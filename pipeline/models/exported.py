@@ -16,7 +16,6 @@ import torch
 from pipeline.config import ModelConfig
 from pipeline.errors import BandsError, ModelError
 from pipeline.interfaces import InputConstraints
-from pipeline.models.descriptions.program_code import require_plain_program
 from pipeline.models.loaded import Loaded
 from pipeline.models.several_inputs.by_program import ProgramInput, program_call, program_inputs
 from pipeline.models.several_inputs.signature import Signature, require_named, several_inputs_error
@@ -78,6 +77,8 @@ def read_program_file(path: Path, trusted: bool) -> Any:
     ModelError
         The file holds something else, or code.
     """
+    from pipeline.models.descriptions.program_code import require_plain_program
+
     if detect_file_type(path) != EXPORTED:
         raise wrong_file_error(path, EXPORTED, ValueError(), EXPORT_ADVICE)
     if not _is_compiled(path):

@@ -15,7 +15,7 @@ import torch
 from pipeline.config import ModelConfig
 from pipeline.errors import ConfigError, ModelError
 from pipeline.interfaces import InputConstraints
-from pipeline.models.descriptions.monai.config_factory import config_repository, is_bundle_config
+from pipeline.models.descriptions.marks import is_bundle_config
 from pipeline.models.loaded import Loaded
 from pipeline.models.repository import Repository, repository_of
 from pipeline.models.repository.opened_files import digests, digests_by_file_name, file_arguments, record_opened_files
@@ -137,6 +137,8 @@ def _build_once(model: ModelConfig, bands: int, place: str, name: str) -> Built:
 def repository(place: str, key: str = FACTORY) -> Repository:
     """What lies around a place that a key of the config names; raises ModelError where it cannot be looked at."""
     if key == FACTORY and is_bundle_config(place):
+        from pipeline.models.descriptions.monai.config_factory import config_repository
+
         return config_repository(place, key)
     try:
         return repository_of(place, key)

@@ -92,7 +92,8 @@ def recipe(
     threads: int,
     tiles: TilePlan,
     fold: bool,
-    compiles: bool,
+    runtime: str = "torch",
+    runtime_release: str = "",
 ) -> tuple[Recipe, tuple[ClassRow, ...]]:
     """The recipe and the class table of a network with so many output channels, whose activation is decided.
 
@@ -124,7 +125,8 @@ def recipe(
         probabilities=config.output.probabilities_dtype,
         min_confidence=config.output.min_confidence,
         fold=fold,
-        compile=compiles,
+        runtime=runtime,
+        runtime_release=runtime_release,
         values=resolve_values(config, channels, resolved.classes),
         has_variance="variance" in config.output.layers,
     )

@@ -15,7 +15,12 @@ from pipeline.runtime.device import fixed_numerics
 
 
 def choose_compilation(
-    requested: bool, network: Loaded, locality: Locality, device: torch.device, stored: bool | None
+    requested: bool,
+    network: Loaded,
+    locality: Locality,
+    device: torch.device,
+    stored: bool | None,
+    setting: str = "execution.compile is true",
 ) -> bool:
     """Whether the network runs compiled.
 
@@ -28,6 +33,8 @@ def choose_compilation(
     stored
         What a store was made with, which holds whatever is asked for; None where there is none yet, so that it is tried
         on noise.
+    setting
+        What the config says, for messages.
 
     Raises
     ------
@@ -42,7 +49,7 @@ def choose_compilation(
         or (None if stored else _compiled_difference(network, locality, device))
     )
     if reason is not None:
-        raise ConfigError(f"execution.compile is true, but {reason}. Leave it out, or mend that.")
+        raise ConfigError(f"{setting}, but {reason}. Leave it out, or mend that.")
     return compiles
 
 

@@ -50,6 +50,8 @@ def describe(job: Job) -> dict[str, Any]:
             "notes": list(job.network.notes),
             "fold": job.fold,
             "compile": job.task.recipe.compile,
+            "runtime": " ".join(filter(None, (job.task.recipe.runtime, job.task.recipe.runtime_release))),
+            "runtime_choice": job.runtime_choice,
             "remarks": list(job.remarks),
             **({"description": list(job.config.model.described)} if job.config.model.described else {}),
             "address": job.config.model.address,

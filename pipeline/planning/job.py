@@ -37,6 +37,8 @@ class Job:
     """The same as it was loaded."""
     fold: str
     """What was folded of it, or why nothing was, in words."""
+    runtime_choice: str = ""
+    """How it was decided what runs it, in words."""
     locality: Locality
     footprint: activation_memory.ActivationMemory | None
     """None where the store was made before, or the plan frozen: it is reused."""

@@ -74,7 +74,8 @@ class LoadedNetwork:
     def recipe(self, config: Config) -> tuple[Recipe, tuple[ClassRow, ...]]:
         """What a run makes of this network by a config, and the class table.
 
-        The config may differ in normalisation and decoding. Batch norm is not folded, and nothing is compiled.
+        The config may differ in normalisation and decoding. Batch norm is not folded, and torch or onnxruntime
+        runs the network.
 
         Raises
         ------
@@ -101,7 +102,6 @@ class LoadedNetwork:
             threads=workers.threads_per_process(config, self.device),
             tiles=_one_tile(config, self),
             fold=False,
-            compiles=False,
         )
 
 

@@ -52,6 +52,7 @@ def _network_rows(facts: dict[str, Any]) -> RowPairs:
     blame = f"; to blame: {', '.join(network['blame'])}" if network["blame"] else ""
     measured = f"{network['verdict']}, stride {network['stride']} px, radius {network['radius']} px{blame}"
     yield "network", f"{measured}; {network['fold']}{'; compiled' if network['compile'] else ''}"
+    yield "runtime", ": ".join(filter(None, (network["runtime"], network["runtime_choice"])))
     yield from (("", text) for text in (network["address"], *network["revision"]) if text)
     yield from (("", text) for text in member_sentences(network.get("members", ())))
     for number, sentence in enumerate(input_sentences(network.get("inputs", []))):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +24,19 @@ from pipeline.models.ensemble import Ensemble
 from pipeline.planning import edges, halo, memory, workers
 from pipeline.planning.candidates import DEFAULT_BLEND_SIZE
 from pipeline.planning.chunk_limit import check_source_chunks
+from pipeline.planning.runtimes.request import ChosenRuntime
 from pipeline.planning.search import fit_workers, over_budget, search_plan
 from pipeline.planning.types import Plan, PlanRequest, TilePlan, WorkerLayout
 from pipeline.runtime import resources
 from pipeline.runtime.backends import backend_of
 from pipeline.runtime.device import AUTOCAST_DTYPES, fixed_numerics
-from pipeline.runtime.memory_constants import COMPILER_BYTES, RUN_GROWTH
+from pipeline.runtime.memory_constants import (
+    ACTIVATION_FACTOR,
+    COMPILER_BYTES,
+    CONVERSION_BYTES,
+    RUN_GROWTH,
+    RUNTIME_FACTOR,
+)
 from pipeline.runtime.resources import GDAL_CACHE
 from pipeline.store.layers import layer_spec
 from pipeline.store.values import ValuesSpec
@@ -57,7 +64,8 @@ class PlanInputs:
     resumes: bool
     """Whether the store is there already."""
     precision: str
-    compiles: bool
+    runtime: ChosenRuntime = field(default_factory=ChosenRuntime)
+    """What runs the network."""
     folded: bool = False
     """Whether batch norm is folded into the network."""
     mark: str = ""
@@ -104,10 +112,10 @@ def make_plan(inputs: PlanInputs, classes: int) -> tuple[Plan, activation_memory
         Nothing fits the memory.
     """
     budget, worker_layout = workers.budget(inputs.config), workers.worker_layout(inputs.config, inputs.device)
-    check_source_chunks(inputs.source, budget, _libraries(inputs.compiles))
+    check_source_chunks(inputs.source, budget, _libraries(inputs.runtime))
     if inputs.stored:
         current = {
-            "libraries": _libraries(inputs.compiles),
+            "libraries": _libraries(inputs.runtime),
             "gdal_cache": GDAL_CACHE,
             "open_files": inputs.source.open_files,
             "warping": inputs.source.working_bytes,
@@ -126,7 +134,20 @@ def make_plan(inputs: PlanInputs, classes: int) -> tuple[Plan, activation_memory
             raise PlanError(over_budget(stored_plan))
         return stored_plan, None
     cost = _activation_memory(inputs, budget)
-    return search_plan(_plan_request(inputs, _costs(inputs, cost, classes), budget, worker_layout)), cost
+    costs = _costs(inputs, cost, classes)
+    # a halo is measured by torch, whatever runs the network
+    room = budget if worker_layout.device is None else min(budget, worker_layout.device)
+    halo_decision = _choose_halo(inputs, costs, room)
+    return search_plan(_plan_request(inputs, halo_decision, _in_runtime(costs, inputs), budget, worker_layout)), cost
+
+
+def _in_runtime(costs: memory.MemoryCosts, inputs: PlanInputs) -> memory.MemoryCosts:
+    """The same with what the runtime takes, where torch does not see it."""
+    taken = inputs.runtime.memory
+    if taken is None:
+        return costs
+    resident = max(taken.bytes_per_pixel * RUNTIME_FACTOR / ACTIVATION_FACTOR, _transform_bytes(inputs))
+    return replace(costs, activations=resident, fullness=1.0)
 
 
 def _activation_memory(inputs: PlanInputs, budget: int) -> activation_memory.ActivationMemory:
@@ -161,12 +182,13 @@ def _activation_memory(inputs: PlanInputs, budget: int) -> activation_memory.Act
 
 
 def _plan_request(
-    inputs: PlanInputs, costs: memory.MemoryCosts, budget: int, worker_layout: WorkerLayout
+    inputs: PlanInputs,
+    halo_decision: halo.HaloDecision,
+    costs: memory.MemoryCosts,
+    budget: int,
+    worker_layout: WorkerLayout,
 ) -> PlanRequest:
     config, network, locality = inputs.config, inputs.network, inputs.locality
-    halo_decision = _choose_halo(
-        inputs, costs, budget if worker_layout.device is None else min(budget, worker_layout.device)
-    )
     _check_margin(locality, halo_decision)
     edges.check_padding(locality, config.tile, halo_decision.halo)
     near, far = edges.aprons(
@@ -224,7 +246,7 @@ def _check_margin(locality: Locality, halo_decision: halo.HaloDecision) -> None:
 
 def _streams(inputs: PlanInputs) -> tuple[int, ...]:
     radius = inputs.locality.radius.largest if inputs.locality.radius else None
-    return workers.streams(inputs.config, inputs.device, radius, inputs.compiles)
+    return workers.streams(inputs.config, inputs.device, radius, inputs.runtime.name)
 
 
 def _streams_for(inputs: PlanInputs, threads: int) -> int:
@@ -288,14 +310,17 @@ def _workers(config: Config) -> int | None:
     return None if config.execution.workers == "auto" else config.execution.workers
 
 
-def _libraries(compiles: bool) -> int:
-    return resources.resident() + RUN_GROWTH + (COMPILER_BYTES if compiles else 0)
+def _libraries(runtime: ChosenRuntime) -> int:
+    beside = COMPILER_BYTES if runtime.name == "compile" else 0
+    if runtime.memory is not None:
+        beside = runtime.memory.libraries + CONVERSION_BYTES
+    return resources.resident() + RUN_GROWTH + beside
 
 
 def _costs(inputs: PlanInputs, cost: activation_memory.ActivationMemory, classes: int) -> memory.MemoryCosts:
     source = inputs.source
     return memory.MemoryCosts(
-        libraries=_libraries(inputs.compiles),
+        libraries=_libraries(inputs.runtime),
         gdal_cache=GDAL_CACHE,
         raw=source.bands * (source.dtype.itemsize + 1) + 2,  # with whether a pixel is valid, and why not
         bands=inputs.normalisation.channels,

@@ -29,7 +29,6 @@ from pipeline.models.probabilities import Activation
 from pipeline.planning import (
     activation,
     classes,
-    compiling,
     edges,
     fingerprint,
     finite,
@@ -56,6 +55,8 @@ from pipeline.planning.option import Resolved
 from pipeline.planning.options import recipe_of_store
 from pipeline.planning.planner import PlanInputs
 from pipeline.planning.resolved_model import ResolvedModel
+from pipeline.planning.runtimes.choice import choose_runtime
+from pipeline.planning.runtimes.request import ChosenRuntime, RuntimeRequest
 from pipeline.planning.types import Plan
 from pipeline.postprocess.cleaning import resolve_cleaning
 from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
@@ -232,6 +233,9 @@ def _plan_inputs(opened: _Opened, network: Loaded, locality: Locality) -> tuple[
     execution, device, recipe = opened.config.execution, opened.device, opened.recipe
     allowed_error = folding.allowed_fold_error(execution.fold, execution.precision)
     folded = folding.choose_folding(network, locality, device, allowed_error, recipe.get("fold"))
+    precision = precisions.choose_precision(
+        execution.precision, folded.network, locality, device, recipe.get("precision")
+    )
     inputs = PlanInputs(
         config=opened.config,
         source=opened.source,
@@ -242,17 +246,33 @@ def _plan_inputs(opened: _Opened, network: Loaded, locality: Locality) -> tuple[
         normalisation=opened.resolved.normalisation,
         stored=opened.stored,
         resumes=opened.resumes,
-        precision=precisions.choose_precision(
-            execution.precision, folded.network, locality, device, recipe.get("precision")
-        ),
-        compiles=compiling.choose_compilation(
-            execution.compile, folded.network, locality, device, recipe.get("compile")
-        ),
+        precision=precision,
+        runtime=_runtime(opened, folded, locality, precision),
         same_source=opened.same_source,
         folded=folded.done,
         mark=opened.network.mark,
     )
     return inputs, folded
+
+
+def _runtime(opened: _Opened, folded: Folded, locality: Locality, precision: str) -> ChosenRuntime:
+    """What runs the network."""
+    execution = opened.config.execution
+    return choose_runtime(
+        RuntimeRequest(
+            requested=execution.requested_runtime,
+            setting="execution.compile is true" if execution.compile else f"execution.runtime is {execution.runtime}",
+            precision=precision,
+            network=folded.network,
+            folded=folded.done,
+            locality=locality,
+            device=opened.device,
+            source=opened.source,
+            normalisation=opened.resolved.normalisation,
+            limited=opened.areas.area is not None,
+            stored=opened.recipe,
+        )
+    )
 
 
 def _plan(inputs: PlanInputs, rows: int) -> tuple[PlanInputs, Plan, activation_memory.ActivationMemory | None]:
@@ -288,6 +308,7 @@ def _job(
         network=inputs.network,
         loaded=network,
         fold=folded.description,
+        runtime_choice=inputs.runtime.why,
         locality=inputs.locality,
         footprint=cost,
         plan=plan,
@@ -324,7 +345,8 @@ def _recipe(
         precision=inputs.precision,
         tiles=plan.tiles,
         fold=folded.done,
-        compiles=inputs.compiles,
+        runtime=inputs.runtime.name,
+        runtime_release=inputs.runtime.release,
         threads=opened.stored["recipe"]["threads"] if opened.stored else max(threads, 1),
     )
 
@@ -345,6 +367,7 @@ def _task(opened: _Opened, inputs: PlanInputs, plan: Plan, recipe: Recipe) -> Bl
         streams=plan.worker_layout.streams,
         margin=inputs.locality.margin,
         edges=edges.without_class(inputs.locality.margin, config.tile),
+        runtime_shape=inputs.runtime.shape,
         mark=inputs.mark,
         picture=picture.choose_picture(config.output, source, plan.tiles.block, stored),
     )

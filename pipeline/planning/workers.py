@@ -11,6 +11,7 @@ import torch
 
 from pipeline.config import Config, ExecutionConfig, ModelConfig, SlurmConfig, parse_bytes
 from pipeline.errors import ConfigError
+from pipeline.models.runtimes import KINDS as RUNTIMES
 from pipeline.planning.types import ONE_PROCESS, WorkerLayout
 from pipeline.runtime import resources
 from pipeline.runtime.backends import backend_of
@@ -103,13 +104,13 @@ def threads_per_process(config: Config, device: torch.device) -> int:
     return max(1, resources.cores() // count)
 
 
-def streams(config: Config, device: torch.device, radius: int | None, compiles: bool) -> tuple[int, ...]:
+def streams(config: Config, device: torch.device, radius: int | None, runtime: str = "torch") -> tuple[int, ...]:
     """Tiles that each process may compute at once: as many as asked for.
 
     Else one, and whatever shares its cores evenly where that is safe and pays.
 
-    Safe is what holds nothing between calls: code of others may. A GPU computes one at a time, and so does what was
-    compiled, which is not made for several threads. Networks that look at single pixels gain nothing.
+    Safe is what holds nothing between calls: code of others may. A GPU computes one at a time, and so do runtimes that
+    are not made for several threads. Networks that look at single pixels gain nothing.
 
     Raises
     ------
@@ -121,8 +122,8 @@ def streams(config: Config, device: torch.device, radius: int | None, compiles: 
     obstacle = (
         backend.noun
         if backend.batched
-        else "a compiled network"
-        if compiles
+        else RUNTIMES[runtime].noun
+        if RUNTIMES[runtime].single
         else f"engine {execution.engine}"
         if execution.facts.sequential
         else None

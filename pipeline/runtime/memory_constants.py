@@ -48,6 +48,11 @@ RUN_GROWTH = 160 * MIB
 leave behind."""
 COMPILER_BYTES = 512 * MIB
 """What torch's compiler holds, and the C++ compiler that it calls."""
+CONVERSION_BYTES = 96 * MIB
+"""What is left of following a network's code and of converting it for a runtime: 16–60 MiB measured."""
+RUNTIME_FACTOR = 1.3
+"""Resident bytes of a tile in a runtime per byte that was measured of a small image in a process of its own. An
+allowance for edges of tiles and for pages that lie between."""
 NANNY_BYTES = 192 * MIB
 """Bytes of the process that starts the workers of a job of SLURM, and starts them again."""
 SCHEDULER_GROWTH = 64 * MIB

@@ -76,9 +76,10 @@ def test_other_weights_of_the_same_name_are_named(job: Job, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_what_the_network_is_to_be_compiled_with_is_asked_for_too(job: Job) -> None:
-    asked = replace(needs(job), task=replace(job.task, recipe=replace(job.task.recipe, compile=True)))
+    asked = replace(needs(job), task=replace(job.task, recipe=replace(job.task.recipe, runtime="compile")))
     assert asked(None) == (
-        "the network: The network cannot be compiled here: " + str(why_not_compilable(job.loaded, torch.device("cpu"))),
+        "the network: execution.runtime compile cannot run the network here: "
+        + str(why_not_compilable(job.loaded, torch.device("cpu"))),
     )
 
 

@@ -51,7 +51,6 @@ def opened(module: nn.Module, multiple: int = 1, **more: Any) -> PlanInputs:
         "stored": None,
         "resumes": False,
         "precision": "float32",
-        "compiles": False,
         **more,
     }
     return PlanInputs(**said)

@@ -59,6 +59,8 @@ OLD_DEFAULTS = {
     "output.values_offset": None,
     "execution.fold": False,
     "execution.compile": False,
+    "execution.runtime": "torch",
+    "execution.runtime_release": "",
     "model.input.transform": None,
     "model.input.normalise": None,
 }
@@ -223,7 +225,7 @@ def test_a_frozen_plan_of_the_first_release_that_freezes_holds_these_parts_of_th
 
 
 def test_the_head_of_a_frozen_plan_names_what_is_fixed_of_execution() -> None:
-    assert options.frozen_fields("execution") == ["device", "precision", "fold", "compile"]
+    assert options.frozen_fields("execution") == ["device", "precision", "fold", "compile", "runtime"]
 
 
 @pytest.fixture

@@ -96,9 +96,9 @@ def test_a_job_of_slurm_has_its_own_memory(tmp_path: Path) -> None:
 
 
 def streams(
-    folder: Path, device: torch.device = CPU, radius: int | None = 40, compiles: bool = False, **execution: Any
+    folder: Path, device: torch.device = CPU, radius: int | None = 40, runtime: str = "torch", **execution: Any
 ) -> tuple[int, ...]:
-    return workers.streams(config(folder, **{"engine": "threads", **execution}), device, radius, compiles)
+    return workers.streams(config(folder, **{"engine": "threads", **execution}), device, radius, runtime)
 
 
 def test_tiles_share_the_cores_evenly(tmp_path: Path, eight: None) -> None:
@@ -109,7 +109,16 @@ def test_tiles_share_the_cores_evenly(tmp_path: Path, eight: None) -> None:
 
 
 @pytest.mark.parametrize(
-    "alone", [{"device": GPU}, {"compiles": True}, {"engine": "serial"}, {"radius": 0}, SLURM, ADDRESS]
+    "alone",
+    [
+        {"device": GPU},
+        {"runtime": "compile"},
+        {"runtime": "openvino"},
+        {"engine": "serial"},
+        {"radius": 0},
+        SLURM,
+        ADDRESS,
+    ],
 )
 def test_one_tile_is_computed_at_a_time_where_several_cannot_be_or_gain_nothing(
     tmp_path: Path, eight: None, alone: dict[str, Any]
@@ -123,12 +132,14 @@ def test_code_that_is_not_ours_is_called_by_one_thread_unless_somebody_says_othe
     said = load_config(
         scenes.config(tmp_path, model={"kind": "python", "factory": "network.py:make"}, execution={"engine": "threads"})
     )
-    assert workers.streams(said, CPU, 40, False) == (1,)
+    assert workers.streams(said, CPU, 40) == (1,)
     asked = said.model_copy(update={"execution": said.execution.model_copy(update={"streams": 3})})
-    assert workers.streams(asked, CPU, 40, False) == (3,)
+    assert workers.streams(asked, CPU, 40) == (3,)
 
 
-@pytest.mark.parametrize("alone", [{"device": GPU}, {"compiles": True}, {"engine": "serial"}])
+@pytest.mark.parametrize(
+    "alone", [{"device": GPU}, {"runtime": "compile"}, {"runtime": "openvino"}, {"engine": "serial"}]
+)
 def test_several_tiles_where_only_one_can_be_are_refused(tmp_path: Path, eight: None, alone: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"execution\.streams is 2, but .* computes one tile at a time"):
         streams(tmp_path, streams=2, **alone)

@@ -26,7 +26,7 @@ def fold(module: torch.nn.Module) -> tuple[torch.nn.Module | None, str]:
     try:
         with optimized_execution(True), warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # torch announces the end of TorchScript at each call
-            fresh = _reloaded(module)
+            fresh = fresh_copy(module)
             count = _norms(fresh)
             frozen: Any = torch.jit.freeze(fresh)
             count -= _norms(frozen)
@@ -36,7 +36,7 @@ def fold(module: torch.nn.Module) -> tuple[torch.nn.Module | None, str]:
     return frozen, f"TorchScript frozen, {folding_message(count)}" if count > 0 else "TorchScript frozen"
 
 
-def _reloaded(module: torch.nn.Module) -> Any:
+def fresh_copy(module: torch.nn.Module) -> Any:
     """The same, never run: what ran unoptimised keeps its calls as they are, even in copies.
 
     Freezing leaves them in, and yet throws away what they call.

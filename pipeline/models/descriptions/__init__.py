@@ -7,21 +7,53 @@ from pathlib import Path
 
 from pipeline.config import ModelConfig
 from pipeline.errors import BandsError
-from pipeline.models.descriptions.bioimage import read_bioimage
-from pipeline.models.descriptions.deepness import read_deepness
+from pipeline.models.descriptions import marks
 from pipeline.models.descriptions.description import DescribedModel
-from pipeline.models.descriptions.mlm import read_mlm
-from pipeline.models.descriptions.monai import read_monai
-from pipeline.models.descriptions.pretrained import read_pretrained
 
-DESCRIPTION_FORMATS: dict[str, Callable[[Path], DescribedModel | None]] = {
-    "bioimage.io": read_bioimage,
-    "MLM": read_mlm,
-    "MONAI": read_monai,
-    "save_pretrained": read_pretrained,
-    "Deepness": read_deepness,
+DescriptionReader = Callable[[Path], DescribedModel | None]
+
+
+def _bioimage(path: Path) -> DescribedModel | None:
+    from pipeline.models.descriptions.bioimage import read_bioimage
+
+    return read_bioimage(path)
+
+
+def _mlm(path: Path) -> DescribedModel | None:
+    from pipeline.models.descriptions.mlm import read_mlm
+
+    return read_mlm(path)
+
+
+def _bundle(path: Path) -> DescribedModel | None:
+    from pipeline.models.descriptions.monai import read_monai
+
+    return read_monai(path)
+
+
+def _saved_folder(path: Path) -> DescribedModel | None:
+    from pipeline.models.descriptions.pretrained import read_pretrained
+
+    return read_pretrained(path)
+
+
+def _deepness(path: Path) -> DescribedModel | None:
+    from pipeline.models.descriptions.deepness import read_deepness
+
+    return read_deepness(path)
+
+
+DESCRIPTION_FORMATS: dict[str, tuple[Callable[[Path], bool], DescriptionReader]] = {
+    "bioimage.io": (marks.is_bioimage, _bioimage),
+    "MLM": (marks.is_mlm, _mlm),
+    "MONAI": (marks.is_bundle, _bundle),
+    "save_pretrained": (marks.is_saved_folder, _saved_folder),
+    "Deepness": (marks.is_onnx_file, _deepness),
 }
-"""Readers of ``model.path`` by the name of the format; one returns None where the path is none of its own."""
+"""By the name of the format: what a path of it looks like, and its reader.
+
+A reader is imported where a path looks so, and returns None where the path is none of its format after all.
+"""
 
 
 def read_description(path: Path) -> DescribedModel | None:
@@ -42,7 +74,7 @@ def read_description(path: Path) -> DescribedModel | None:
     ModelError
         The description cannot be read, is of another format, lacks a part, or the archive is not safe.
     """
-    descriptions = (read(path) for read in DESCRIPTION_FORMATS.values())
+    descriptions = (read(path) for looks_so, read in DESCRIPTION_FORMATS.values() if looks_so(path))
     return next((description for description in descriptions if description is not None), None)
 
 

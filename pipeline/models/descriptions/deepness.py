@@ -17,12 +17,11 @@ from pipeline.models.descriptions.foreign_entries import (
     parse_entry,
     training_size,
 )
+from pipeline.models.descriptions.marks import is_onnx_file
 from pipeline.models.descriptions.overrides import LINEAR
 from pipeline.models.onnx_runtime.file import OnnxFile, image_channels, read_onnx
-from pipeline.models.weights.file_type import ONNX, detect_file_type
 
 DEEPNESS = "Deepness"
-ONNX_ENDING = ".onnx"
 TYPE_KEY = "model_type"
 SEGMENTOR, REGRESSOR = "segmentor", "regressor"
 RUN_TYPES = (SEGMENTOR, REGRESSOR)
@@ -175,7 +174,7 @@ def read_deepness(path: Path) -> DeepnessModel | None:
     ModelError
         The file is no ONNX file, or a part of one.
     """
-    if path.suffix.lower() != ONNX_ENDING or not path.is_file() or detect_file_type(path) != ONNX:
+    if not is_onnx_file(path):
         return None
     try:
         file = read_onnx(path)

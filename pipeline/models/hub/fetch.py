@@ -8,8 +8,6 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.config.hub_address import FOLDER_DOCUMENT, HubFile
 from pipeline.errors import ModelError
-from pipeline.models.descriptions.pretrained.read import PROCESSOR_NAME, read_config_document
-from pipeline.models.descriptions.pretrained.weights import WEIGHT_NAMES
 from pipeline.models.hub.companions import companions
 from pipeline.models.hub.faults import hub_fault, is_outage
 from pipeline.models.hub.library import (
@@ -56,6 +54,9 @@ def fetch(file: HubFile, *, silent: bool = False) -> Path:
 
 def _folder(file: HubFile, document: Path, silent: bool) -> Path:
     """The document of a folder of save_pretrained, with its weights and its processor beside it."""
+    from pipeline.models.descriptions.pretrained.read import PROCESSOR_NAME, read_config_document
+    from pipeline.models.descriptions.pretrained.weights import WEIGHT_NAMES
+
     network = read_config_document(document)
     if network is None or network.fault is not None:  # what is read next says what is wrong
         return document

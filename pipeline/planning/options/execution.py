@@ -14,6 +14,16 @@ def _frozen_device(job: Resolved) -> str:
     return job.device if device == AUTO else device
 
 
+def _requested_compilation(job: Resolved) -> bool:
+    return job.config.execution.requested_runtime == "compile"
+
+
+def _requested_runtime(job: Resolved) -> str:
+    """What is asked for, where it is another one than runs: stores of before do not name theirs."""
+    requested = job.config.execution.runtime
+    return AUTO if requested == job.recipe.runtime else requested
+
+
 EXECUTION_OPTIONS: tuple[Option, ...] = (
     Option(
         key="execution.device",
@@ -68,9 +78,30 @@ EXECUTION_OPTIONS: tuple[Option, ...] = (
         since="2026-11-21 22:25",
         explanation="whether torch.compile compiles the network",
         resolved=lambda job: job.recipe.compile,
-        requested=lambda job: job.config.execution.compile,
+        requested=_requested_compilation,
         frozen=lambda job: job.recipe.compile,
         old_default=False,
+        in_recipe=True,
+    ),
+    Option(
+        key="execution.runtime",
+        since="2026-11-30 16:00",
+        explanation="what runs the network: torch, or kernels that round otherwise",
+        resolved=lambda job: job.recipe.runtime,
+        requested=_requested_runtime,
+        frozen=lambda job: job.recipe.runtime,
+        old_default="torch",
+        in_recipe=True,
+        in_plan=True,
+    ),
+    Option(
+        key="execution.runtime_release",
+        field="execution.runtime",
+        since="2026-11-30 16:00",
+        explanation="release of OpenVINO, whose kernels round in their own way; empty of other runtimes",
+        resolved=lambda job: job.recipe.runtime_release,
+        old_default="",
+        in_fingerprint=False,
         in_recipe=True,
     ),
 )

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import ModelError
 from pipeline.models.descriptions.archive import unpacked
-from pipeline.models.descriptions.bioimage.read import NAMES
+from pipeline.models.descriptions.marks import BIOIMAGE_NAMES
 from pipeline.models.descriptions.package import find_package
 from pipeline.runtime.resources import cache_folder
 
@@ -44,15 +44,15 @@ def test_a_file_that_no_package_has_is_refused(
     name: str | zipfile.ZipInfo, content: bytes, reason: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ModelError, match=f"is refused: its file .*{reason}"):
-        find_package(made(tmp_path / "a.zip", name, content), NAMES)
+        find_package(made(tmp_path / "a.zip", name, content), BIOIMAGE_NAMES)
 
 
 def test_an_encrypted_file_and_too_many_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModelError, match="is encrypted"):
-        find_package(made(tmp_path / "a.zip", "weights.pt", flags=1), NAMES)
+        find_package(made(tmp_path / "a.zip", "weights.pt", flags=1), BIOIMAGE_NAMES)
     monkeypatch.setattr("pipeline.models.descriptions.archive.MAX_MEMBERS", 1)
     with pytest.raises(ModelError, match="holds 2 files, and 1 are allowed"):
-        find_package(made(tmp_path / "b.zip", "weights.pt"), NAMES)
+        find_package(made(tmp_path / "b.zip", "weights.pt"), BIOIMAGE_NAMES)
 
 
 def test_files_of_a_folder_in_the_archive_are_found_and_unpacked_once(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_files_of_a_folder_in_the_archive_are_found_and_unpacked_once(tmp_path: 
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("model/bioimageio.yaml", "type: model")
         archive.writestr("model/weights.pt", b"content")
-    package = find_package(path, NAMES)
+    package = find_package(path, BIOIMAGE_NAMES)
     assert package is not None
     first = package.file("weights.pt")
     assert first.read_bytes() == b"content"
@@ -85,4 +85,4 @@ def test_a_damaged_file_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_another_zip_file_is_no_package(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
         archive.writestr("net/code/rdf.yaml", "x")
-    assert find_package(tmp_path / "a.pt", NAMES) is None
+    assert find_package(tmp_path / "a.pt", BIOIMAGE_NAMES) is None

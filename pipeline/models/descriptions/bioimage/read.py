@@ -11,11 +11,9 @@ from pipeline.errors import ModelError
 from pipeline.models.descriptions.bioimage import format_0_4, format_0_5
 from pipeline.models.descriptions.bioimage.description import ModelDescription
 from pipeline.models.descriptions.document import parse_document
+from pipeline.models.descriptions.marks import BIOIMAGE_NAMES, YAML_ENDINGS
 from pipeline.models.descriptions.package import Package, find_package
 
-NAMES = ("rdf.yaml", "bioimageio.yaml")
-"""Of descriptions, the first that is there."""
-YAML_ENDINGS = (".yaml", ".yml")
 FORMAT_READERS: dict[str, Callable[[dict[str, Any], Package], ModelDescription]] = {
     "0.4": format_0_4.from_format_0_4,
     "0.5": format_0_5.from_format_0_5,
@@ -41,7 +39,7 @@ def read_model(path: Path) -> ModelDescription | None:
     ModelError
         The description cannot be read, is of another format, lacks a part, or the archive is not safe.
     """
-    package = find_package(path, NAMES, YAML_ENDINGS)
+    package = find_package(path, BIOIMAGE_NAMES, YAML_ENDINGS)
     return None if package is None else _description(package, package.content())
 
 

@@ -13,13 +13,11 @@ from pipeline.errors import ModelError
 from pipeline.models.descriptions import archive
 from pipeline.models.descriptions.document import MAX_BYTES, parse_document
 from pipeline.models.descriptions.json_document import parse_json_document
+from pipeline.models.descriptions.marks import ITEM_ENDINGS, METADATA_MEMBERS
 from pipeline.models.descriptions.mlm.description import MlmDescription
 from pipeline.models.descriptions.mlm.parts import AssetPart, PropertiesPart, ResolutionPart
 from pipeline.models.descriptions.parts import explained
 
-ITEM_ENDINGS = (".json", ".geojson")
-METADATA_MEMBERS = ("extra/mlm-metadata", "extra_files/mlm-metadata")
-"""In an archive of torch 2.8 and after, and in one of before."""
 MLM_PREFIX = "mlm:"
 ITEM_MARKS = (b'"mlm:', b'"stac_version"')
 """What a JSON file holds that is meant as an item of STAC."""

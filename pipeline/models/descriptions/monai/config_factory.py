@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline.errors import ModelError
 from pipeline.models.descriptions.document import MAX_BYTES
-from pipeline.models.descriptions.monai.read import INFERENCE_ENDINGS, read_config
+from pipeline.models.descriptions.monai.read import read_config
 from pipeline.models.descriptions.monai.weights import MONAI_EXTRA
 from pipeline.models.repository import Repository
 from pipeline.models.repository.code import Code, code_of
@@ -49,11 +49,6 @@ class ConfigRepository(Repository):
         own = self.world.sources if self.world is not None else {}
         parts = [code_of(self.world, name) for name in [*own]]
         return {name: digest for part in (code_of(None, PARSER_MODULE), *parts) for name, digest in part.items()}
-
-
-def is_bundle_config(place: str) -> bool:
-    """Whether a place that ``model.factory`` names is a config of a bundle."""
-    return place.rpartition(".")[2].lower() in INFERENCE_ENDINGS
 
 
 def config_repository(place: str, key: str) -> ConfigRepository:

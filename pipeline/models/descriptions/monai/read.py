@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.models.descriptions.document import parse_document
 from pipeline.models.descriptions.json_document import parse_json_document
+from pipeline.models.descriptions.marks import EMBEDDED_METADATA, INFERENCE_ENDINGS, METADATA_FILE
 from pipeline.models.descriptions.monai.metadata import DATA_FORMAT, MetadataPart
 from pipeline.models.descriptions.monai.network_definition import NetworkDefinition, network_definition
 from pipeline.models.descriptions.monai.references import BundleConfig
@@ -15,10 +16,6 @@ from pipeline.models.descriptions.package import Package, find_package
 from pipeline.models.descriptions.parts import explained
 from pipeline.models.weights.file_type import TORCHSCRIPT, detect_file_type
 
-METADATA_FILE = "configs/metadata.json"
-EMBEDDED_METADATA = "extra/metadata.json"
-"""Of a TorchScript file that ``torch.jit.save`` wrote with extra files."""
-INFERENCE_ENDINGS = ("json", "yaml", "yml")
 INFERENCE = "inference"
 """The config, beside the metadata, that says how the network is run."""
 BUNDLE_KEYS = {DATA_FORMAT, "monai_version"}

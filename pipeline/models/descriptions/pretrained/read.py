@@ -9,13 +9,13 @@ from typing import Any
 
 from pipeline.models.descriptions.document import MAX_BYTES
 from pipeline.models.descriptions.json_document import parse_json_document
+from pipeline.models.descriptions.marks import CONFIG_NAMES
 from pipeline.models.descriptions.package import Package, find_package
 from pipeline.models.descriptions.pretrained.described_model import PretrainedModel
 from pipeline.models.descriptions.pretrained.network import LibraryNetwork
 from pipeline.models.descriptions.pretrained.segmentation_models import SMP_LIBRARY, smp_network
 from pipeline.models.descriptions.pretrained.semantic_segmentation import TRANSFORMERS_LIBRARY, transformers_network
 
-CONFIG_NAMES = ("config.json",)
 PROCESSOR_NAME = "preprocessor_config.json"
 """How transformers prepares images; segmentation_models_pytorch has no such file."""
 LIBRARY_READERS: dict[str, Callable[[dict[str, Any], dict[str, Any] | None], LibraryNetwork | None]] = {

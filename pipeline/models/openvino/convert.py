@@ -1,0 +1,144 @@
+"""A network as a graph of OpenVINO.
+
+Code of Python is traced, TorchScript is frozen, and an ONNX file is read as it is. OpenVINO's own converter is not
+called, since it loads a library that reports its use; its front ends are.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.jit import optimized_execution  # type: ignore[attr-defined]  # public, and left out of its __all__
+from torch.jit._trace import TracerWarning
+
+from pipeline.errors import ModelError
+from pipeline.models.bn_folding import exported, scripted
+from pipeline.models.loaded import Loaded
+from pipeline.models.onnx_runtime.network import OnnxNetwork
+from pipeline.models.openvino.unroll import unrolled
+from pipeline.models.output import chosen_name, entries, require_scores
+
+SUMMARIES = ("No conversion rule found for operations: ", "Conversion is failed for: ")
+"""Before the names of operators that OpenVINO does not know, at the end of its messages; the first tells more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertedGraph:
+    """A network as OpenVINO has it."""
+
+    model: Any
+    """``openvino.Model`` of one input, of any size."""
+    weights: Any
+    """What the weights of the graph live in, where they are torch's own."""
+    output: int
+    """Which of its outputs are the logits."""
+    fixed_numbers: bool
+    """Whether its code took numbers of the image for constants, which may be others for another image or size."""
+
+    @property
+    def operators(self) -> frozenset[str]:
+        """OpenVINO's names of its operators."""
+        return frozenset(operation.get_type_name() for operation in self.model.get_ops())
+
+
+def convert(network: Loaded, shape: Sequence[int]) -> ConvertedGraph:
+    """Convert a network.
+
+    Parameters
+    ----------
+    network
+        On the CPU, in eval mode.
+    shape
+        (batch, bands, rows, cols) of an image that it takes, with which its code is followed.
+
+    Raises
+    ------
+    ModelError
+        OpenVINO knows an operator of it not, or its code cannot be followed.
+    """
+    try:
+        # unoptimised, torch leaves calls in the graphs that it shows
+        with warnings.catch_warnings(record=True) as seen, torch.inference_mode(), optimized_execution(True):
+            warnings.simplefilter("always")
+            if isinstance(network.module, OnnxNetwork):
+                return _of_onnx(network.module)
+            if isinstance(network.module, torch.jit.ScriptModule):
+                return _of_script(network, torch.zeros(*shape))
+            model, weights = _graph_of(_traced(network, torch.zeros(*shape)))
+        constants = any(issubclass(warning.category, TracerWarning) for warning in seen)
+        return ConvertedGraph(
+            model=model,
+            weights=weights,
+            output=0,
+            fixed_numbers=constants and not exported.is_program(network.module),
+        )
+    except ModelError:
+        raise
+    except Exception as error:  # whatever the network's code and OpenVINO raise
+        raise ModelError(f"OpenVINO cannot take this network ({conversion_reason(error)})") from error
+
+
+class _Scores(torch.nn.Module):
+    """A network that returns nothing but the scores."""
+
+    def __init__(self, module: torch.nn.Module, key: str) -> None:
+        super().__init__()
+        self.module, self.key = module, key
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, bands, rows, cols) → (batch, classes, rows, cols) at whatever size."""
+        return require_scores(self.module(x), self.key)
+
+
+def _traced(network: Loaded, example: torch.Tensor) -> Any:
+    return torch.jit.trace(_Scores(network.module, network.key).eval(), example, check_trace=False, strict=False)
+
+
+def _of_script(network: Loaded, example: torch.Tensor) -> ConvertedGraph:
+    """Weights of what was not frozen are no constants yet, and its loops are loops."""
+    module: Any = network.module
+    if any(True for _ in module.parameters()):
+        module, description = scripted.fold(module)
+        if module is None:
+            raise ModelError(f"OpenVINO cannot take this network ({description})")
+    with optimized_execution(False):
+        tensors = entries(network.module(example))
+    model, weights = _graph_of(unrolled(module))
+    return ConvertedGraph(
+        model=model,
+        weights=weights,
+        output=[*tensors].index(chosen_name(tensors, network.key)),
+        fixed_numbers=False,
+    )
+
+
+def _of_onnx(network: OnnxNetwork) -> ConvertedGraph:
+    import openvino
+
+    model = openvino.Core().read_model(str(network.path))
+    names = [output.get_names() for output in model.outputs]
+    output = next(place for place, labels in enumerate(names) if network.output in labels)
+    return ConvertedGraph(model=model, weights=None, output=output, fixed_numbers=False)
+
+
+def _graph_of(script: Any) -> tuple[Any, Any]:
+    """The graph, and what holds its weights, which are those of torch."""
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    frontend = FrontEndManager().load_by_framework("pytorch")
+    decoder = TorchScriptPythonDecoder(script)
+    return frontend.convert(frontend.load(decoder)), decoder
+
+
+def conversion_reason(error: Exception) -> str:
+    """Why OpenVINO does not take a network, of its message of many lines: the operators, else the last line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    for summary in SUMMARIES:
+        if names := [line.partition(summary)[2] for line in lines if summary in line]:
+            return f"it does not know {names[0]}"
+    return f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__

@@ -1,0 +1,107 @@
+"""A network that OpenVINO runs, as a module of torch."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from pipeline.errors import ModelError
+from pipeline.models.loaded import Loaded
+from pipeline.models.openvino.convert import ConvertedGraph, conversion_reason, convert
+from pipeline.models.openvino.session import compiled_for
+
+MAX_GRAPHS = 4
+"""Compiled graphs that are kept. A row of tiles has three shapes, those of both edges and of within; a graph that was
+dropped is compiled again, to the same bytes."""
+
+_Key = tuple[int, tuple[int, ...]]
+"""Threads and shape."""
+
+
+def run_by_openvino(network: Loaded, shape: Sequence[int]) -> Loaded:
+    """The same network, run by OpenVINO; its answers differ by roundings.
+
+    Parameters
+    ----------
+    network
+        On the CPU, in eval mode.
+    shape
+        (batch, bands, rows, cols) of an image that it takes, with which its code is followed.
+
+    Raises
+    ------
+    ModelError
+        OpenVINO cannot take it.
+    """
+    return replace(network, module=OpenVinoNetwork(convert(network, shape)), graph=None)
+
+
+class OpenVinoNetwork(torch.nn.Module):
+    """Images through OpenVINO, one after the other, by a graph that is compiled for each shape.
+
+    Sizes are fixed in each graph. Graphs for any size would cost more time and memory.
+    """
+
+    def __init__(self, converted: ConvertedGraph) -> None:
+        super().__init__()
+        import openvino
+
+        self.converted, self._core = converted, openvino.Core()
+        self.register_buffer("place", torch.empty(0))  # tells that it is on the CPU
+        self._compiled: OrderedDict[_Key, tuple[Any, Any]] = OrderedDict()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, bands, rows, cols) float32 → (batch, classes, rows, cols) at the network's own size.
+
+        Raises
+        ------
+        ModelError
+            Less than float32 is asked for.
+        """
+        if torch.is_autocast_enabled("cpu"):
+            raise ModelError("execution.runtime openvino computes in float32 alone. Leave execution.precision auto.")
+        import openvino
+
+        image, (compiled, request) = x.to(torch.float32).contiguous(), self._opened(tuple(x.shape))
+        port = compiled.output(self.converted.output)
+        answer = torch.empty(tuple(port.get_shape()), dtype=torch.from_numpy(_nothing(port)).dtype)
+        request.set_input_tensor(openvino.Tensor(image.numpy(), shared_memory=True))
+        request.set_tensor(port, openvino.Tensor(answer.numpy(), shared_memory=True))
+        try:
+            request.infer()
+        except Exception as error:
+            if "bad_alloc" in str(error) or "allocate" in str(error):
+                raise torch.OutOfMemoryError(str(error)) from error
+            raise
+        return answer
+
+    def _opened(self, shape: tuple[int, ...]) -> tuple[Any, Any]:
+        """The graph of a shape, compiled, with its request. Others give back the memory of their images."""
+        key = (torch.get_num_threads(), shape)
+        newest = next(reversed(self._compiled), None)
+        if newest is not None and newest != key:
+            self._compiled[newest][0].release_memory()
+        if key in self._compiled:
+            self._compiled.move_to_end(key)
+            return self._compiled[key]
+        while len(self._compiled) >= MAX_GRAPHS:
+            self._compiled.popitem(last=False)
+        try:
+            compiled = compiled_for(self._core, self.converted.model, shape, key[0])
+        except Exception as error:  # whatever its passes raise
+            raise ModelError(
+                f"OpenVINO cannot compile this network for {shape[2]} × {shape[3]} px ({conversion_reason(error)})"
+            ) from error
+        self._compiled[key] = compiled, compiled.create_infer_request()
+        return self._compiled[key]
+
+
+def _nothing(port: Any) -> Any:
+    """An empty array of the dtype of an output."""
+    import numpy as np
+
+    return np.empty(0, port.get_element_type().to_dtype())

@@ -1,0 +1,60 @@
+"""What a runtime must offer, whatever runs a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from pipeline.models.loaded import Loaded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeMemory:
+    """What a runtime takes beside torch's own tensors, measured."""
+
+    libraries: int
+    """Bytes of its libraries, and of the network as it keeps it."""
+    bytes_per_pixel: float
+    """Resident bytes per pixel of the network's input at the peak of a run, beyond the input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of a network in a runtime without running it, by which ``auto`` decides."""
+
+    operators: frozenset[str]
+    """The runtime's names of its operators."""
+    fixed_numbers: bool
+    """Whether its code took numbers of the image for constants."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """One runtime: a row of the table is one of these.
+
+    Networks are on their device, in eval mode. Shapes are (batch, bands, rows, cols) of an image that they take.
+    """
+
+    obstacle: Callable[[Loaded, torch.device], str | None]
+    """Why it cannot run a network on a device, or None. Nothing is computed for the answer."""
+    run: Callable[[Loaded, Sequence[int]], Loaded]
+    """The same network, run by it. Raises ModelError where it cannot be taken."""
+    noun: str
+    """What messages call a network that it runs."""
+    single: bool
+    """Whether it computes one tile at a time, on all threads."""
+    native: bool = False
+    """Whether it is what a network was loaded for, with which others are compared."""
+    extra: str = ""
+    """Extra of the package that installs it; empty of what is always there."""
+    release: Callable[[], str] = str
+    """The release that is installed, as far as a store keeps to it, such as 2026.4; empty where a store keeps to
+    none."""
+    facts: Callable[[Loaded], Facts] | None = None
+    """Facts of a network that `run` returned; None of what ``auto`` never takes."""
+    memory: Callable[[Loaded, Sequence[int], Sequence[int], int], RuntimeMemory] | None = None
+    """Measures what a network that `run` returned takes, of two shapes that differ and a number of threads.
+
+    None where the allocator of torch sees all of it."""

@@ -1,0 +1,1 @@
+"""Which runtime runs a job: facts, a trial, and the decision."""
