@@ -67,6 +67,7 @@ class ModelConfig(ConfigSection):
     """``package://…`` or ``hf://…``, where the path was given so: that holds on other machines too."""
     _members: tuple[Member, ...] = PrivateAttr(())
     """The networks of a list at ``path``, which is None then; empty where one is named."""
+    _stated_channels: int | None = PrivateAttr(None)
     _described: tuple[str, ...] = PrivateAttr(())
     """What was taken from a description at ``path``, a sentence each; empty before anything was."""
     _input_bands: tuple[InputBands, ...] = PrivateAttr(())
@@ -77,10 +78,16 @@ class ModelConfig(ConfigSection):
         """What was taken from the description at ``path``, a sentence each."""
         return self._described
 
-    def filled(self, values: dict[str, Any], sentences: tuple[str, ...]) -> Self:
-        """The same with values of its description, which ``sentences`` tell."""
+    @property
+    def stated_channels(self) -> int | None:
+        """What the description says that the network returns; None where it does not, or there is none."""
+        return self._stated_channels
+
+    def filled(self, values: dict[str, Any], sentences: tuple[str, ...], channels: int | None = None) -> Self:
+        """The same with values of its description, which ``sentences`` tell, and what it says that is returned."""
         model = self.model_copy(update=values)
         model._described = sentences
+        model._stated_channels = channels
         return model
 
     @property

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.config import ClassConfig, Config
+from pipeline.config import ClassConfig, Config, ModelConfig
 from pipeline.config.numbers import INTEGER_LIMITS, PerChannel
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ModelError
 from pipeline.store.values import ValuesSpec
 
 
@@ -76,3 +76,13 @@ def _nodata(config: Config) -> int:
     """The lowest number of the dtype, unless a store without a mask is given another."""
     given = "auto" if "mask" in config.output.layers else config.output.nodata
     return INTEGER_LIMITS[config.output.values_dtype][0] if given == "auto" else int(given)
+
+
+def require_stated_channels(model: ModelConfig, channels: int) -> None:
+    """Raise ModelError where a network returns another number of channels than its description states."""
+    if model.stated_channels not in (None, channels):
+        raise ModelError(
+            f"model.path {model.place} contradicts its weights: it describes {model.stated_channels} channels of what "
+            f"is returned, and the network returns {channels}. Take the package as it was published, mend the "
+            f"description, or name another output by model.output.key."
+        )

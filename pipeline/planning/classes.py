@@ -27,7 +27,7 @@ from pipeline.planning.band_numbers import (
     normalisation_of_inputs,
     numbers_per_band,
 )
-from pipeline.planning.channels import resolve_values
+from pipeline.planning.channels import require_stated_channels, resolve_values
 from pipeline.planning.described import with_description
 from pipeline.planning.members import is_combined, resolve_members
 from pipeline.planning.resolved_model import ResolvedModel
@@ -140,7 +140,14 @@ def recipe(
 
 
 def rows_of_job(resolved: ResolvedModel, config: Config, channels: int) -> tuple[ClassRow, ...]:
-    """The class table of a job; empty where its store has no mask. Raises ConfigError as `class_rows`."""
+    """The class table of a job; empty where its store has no mask.
+
+    Raises
+    ------
+    ConfigError, ModelError
+        As `class_rows`; or the network returns another number of channels than its description states.
+    """
+    require_stated_channels(resolved.model, channels)
     return class_rows(resolved.classes, channels, resolved.model.output) if "mask" in config.output.layers else ()
 
 

@@ -62,7 +62,8 @@ def _filled(model: ModelConfig, description: DescribedModel) -> ModelConfig:
     values |= {"input": _merged(InputConfig, statement.input, model.input, description)}
     values |= {"output": _merged(ModelOutputConfig, statement.output, model.output, description)}
     values |= _names(model, statement, values["output"])
-    return model.filled(values, tuple(map(_printable, _sentences(model, description, statement, values))))
+    sentences = map(_printable, _sentences(model, description, statement, values))
+    return model.filled(values, tuple(sentences), statement.channels)
 
 
 def _printable(text: str) -> str:

@@ -16,6 +16,7 @@ from pipeline.interfaces import Locality
 from pipeline.models.ensemble import Ensemble, EnsembleMember
 from pipeline.models.loaded import Loaded
 from pipeline.planning.activation import choose_activation, remarks, require_logits
+from pipeline.planning.channels import require_stated_channels
 from pipeline.planning.class_groups import channel_groups, mapped_classes
 from pipeline.planning.joint_normalisation import joint_normalisation
 from pipeline.planning.resolved_model import ResolvedModel
@@ -147,6 +148,7 @@ def _settle(
     locality = look(loaded.network, trained)
     activation = choose_activation(output, locality, stored, has_classes=has_classes)
     require_logits(output.temperature, activation, loaded.name)
+    require_stated_channels(member.model, locality.classes)
     groups = channel_groups(output.map, member.model.channels, locality.classes, activation)
     settled = replace(
         loaded,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from pipeline.config import ModelConfig, NormaliseConfig
 from pipeline.config.load import config_of
@@ -194,3 +195,12 @@ def test_numbers_of_a_store_hold_for_the_same_eps_alone() -> None:
     for stored, matching in ((record, plain), ({**record, "eps": 1e-6}, added)):
         fitting = [one for one in (plain, added) if numbers_known(one, {NORMALISE_KEY: stored})]
         assert fitting == [matching]
+
+
+def test_a_description_of_other_channels_than_the_network_returns_is_refused(tmp_path: Path) -> None:
+    folder = package(tmp_path / "a", "0.4")
+    document = yaml.safe_load((folder / "rdf.yaml").read_text())
+    document["outputs"][0]["shape"] = [1, 5, 64, 64]
+    (folder / "rdf.yaml").write_text(yaml.safe_dump(document))
+    with pytest.raises(ModelError, match=r"it describes 5 channels of what is returned, and the network returns 1\."):
+        job(tmp_path, folder)
