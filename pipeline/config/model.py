@@ -78,6 +78,11 @@ class ModelConfig(ConfigSection):
         """What was taken from the description at ``path``, a sentence each."""
         return self._described
 
+    def key_with_origin(self, key: str) -> str:
+        """A key for messages; of one that the config does not have, with the description that states its value."""
+        is_stated = any(sentence.startswith(f"{key}: ") for sentence in self._described)
+        return f"{key}, which {self.place} states," if is_stated else key
+
     @property
     def stated_channels(self) -> int | None:
         """What the description says that the network returns; None where it does not, or there is none."""

@@ -42,7 +42,7 @@ def numbers_per_band(
             f"{key} has {len(value)} values, but {count_text}. Give one number, one value "
             f"per band, or choose the bands with {bands_key}."
         )
-    if key.endswith(".std") and 0 in value:
+    if ".std" in key and 0 in value:
         raise ConfigError(
             f"{key} contains 0, by which nothing can be divided. Give the standard deviation of each band."
         )

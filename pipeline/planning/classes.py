@@ -182,7 +182,9 @@ def input_normalisation(model: ModelConfig, meta: ModelMeta | None, bands: int, 
         else f"model.input.transform makes {count} channels of the {bands} bands that are read"
     )
     scale, offset, mean, std = (
-        numbers_per_band(f"model.input.{name}", values.get(name, NEUTRAL_NUMBERS[name]), count, count_text)
+        numbers_per_band(
+            model.key_with_origin(f"model.input.{name}"), values.get(name, NEUTRAL_NUMBERS[name]), count, count_text
+        )
         for name in NORMALISATION_FIELDS
     )
     return Normalisation(scale=scale, offset=offset, mean=mean, std=std, transform=changed)

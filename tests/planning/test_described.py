@@ -11,7 +11,7 @@ import yaml
 
 from pipeline.config import ModelConfig, NormaliseConfig
 from pipeline.config.load import config_of
-from pipeline.errors import ModelError, StoreError
+from pipeline.errors import ConfigError, ModelError, StoreError
 from pipeline.planning.described import with_description
 from pipeline.planning.job import Job
 from pipeline.planning.normalisation import numbers_known
@@ -203,4 +203,12 @@ def test_a_description_of_other_channels_than_the_network_returns_is_refused(tmp
     document["outputs"][0]["shape"] = [1, 5, 64, 64]
     (folder / "rdf.yaml").write_text(yaml.safe_dump(document))
     with pytest.raises(ModelError, match=r"it describes 5 channels of what is returned, and the network returns 1\."):
+        job(tmp_path, folder)
+
+
+def test_a_fault_of_a_stated_number_names_the_description(tmp_path: Path) -> None:
+    step = {"name": "zero_mean_unit_variance", "kwargs": {"mode": "fixed", "axes": "xy", "mean": [0, 0, 0]}}
+    step["kwargs"]["std"] = [1, 0, 1]
+    folder = package(tmp_path / "a", "0.4", before=[step])
+    with pytest.raises(ConfigError, match=r"model.input.std, which .* states, contains 0"):
         job(tmp_path, folder)
