@@ -24,6 +24,13 @@ def status(store: StorePath, as_json: AsJson = False) -> None:
     print_rows(_rows(store, store_status), asdict(store_status) if as_json else None)
 
 
+def _state(store_status: Status) -> str:
+    """Of a store whose parts were deleted since, both what it was and what it is."""
+    if not store_status.complete:
+        return "unfinished"
+    return "unfinished: it was complete, and parts of it are gone" if store_status.resume else "complete"
+
+
 def _rows(store: Place, store_status: Status) -> list[tuple[str, str]]:
     from pipeline.runtime.resources import human
 
@@ -33,7 +40,7 @@ def _rows(store: Place, store_status: Status) -> list[tuple[str, str]]:
         else f"blocks, {store_status.share:.1%} of what is asked for".replace("%", " %")
     )
     rows = [
-        ("store", f"{store}, {'complete' if store_status.complete else 'unfinished'}"),
+        ("store", f"{store}, {_state(store_status)}"),
         *_input_rows(store_status),
         ("committed", f"{store_status.committed} of {store_status.blocks} {unit}"),
     ]

@@ -51,6 +51,8 @@ def test_a_store_that_is_marked_complete_is_to_be_resumed_where_anything_is_miss
     assert not status(path).resume
     Ledger(path).drop((0, 0))
     assert (status(path).resume, status(path).complete) == (True, True)
+    printed = CliRunner().invoke(app, ["status", str(path)]).output
+    assert "unfinished: it was complete, and parts of it are gone" in " ".join(printed.split())
 
 
 def test_the_share_is_that_of_pixels_and_an_odd_block_counts_less(tmp_path: Path) -> None:
