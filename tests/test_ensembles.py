@@ -363,6 +363,13 @@ def test_a_wrong_entry_is_named_by_its_place(tmp_path: Path, entries: list[Any],
     assert reason in refusal(job(tmp_path, entries))
 
 
+def test_what_an_entry_lacks_is_named_as_a_key_of_that_entry(tmp_path: Path) -> None:
+    entries = [{"path": network(tmp_path, Fine), "kind": "torchscript"}, network(tmp_path, Fine, 1)]
+    message = refusal(job(tmp_path, entries, model={"kind": None}))
+    assert message.startswith("model.path.1.kind is missing, and ")
+    assert "Set model.path.1.kind: " in message
+
+
 def test_train_teaches_one_network(tmp_path: Path) -> None:
     config = load_config(job(tmp_path, [network(tmp_path, Fine), network(tmp_path, Coarse)]))
     with pytest.raises(PipelineError, match="train teaches one network"):

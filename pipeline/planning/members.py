@@ -5,11 +5,13 @@ One network whose classes are added up (``model.output.map``) is such a model, t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from pipeline.config import InputConfig, ModelConfig, ModelOutputConfig
+from pipeline.config.members import MemberConfig
 from pipeline.config.model import Member
 from pipeline.errors import ConfigError
 from pipeline.interfaces import Locality
@@ -21,6 +23,8 @@ from pipeline.planning.class_groups import channel_groups, mapped_classes
 from pipeline.planning.joint_normalisation import joint_normalisation
 from pipeline.planning.resolved_model import ResolvedModel
 
+KEY_OF_ENTRY = re.compile(rf"(?<![\w./-])model\.(?=({'|'.join(MemberConfig.model_fields)})\b)")
+"""Where a message names a key that an entry of the list may have."""
 Look = Callable[[Loaded, int | None], Locality]
 """Measures a network, given its training size, px, where that is known."""
 
@@ -46,7 +50,7 @@ def resolve_members(model: ModelConfig, resolve_one: Callable[[ModelConfig], Res
         As for one network; or they differ in what all must share.
     """
     listed = model.members or (Member(model=model),)
-    resolved = [resolve_one(_alone(member.model)) for member in listed]
+    resolved = [_resolve_entry(k, len(listed), member.model, resolve_one) for k, member in enumerate(listed)]
     normalisation, first_bands = joint_normalisation(resolved)
     classes = model.classes or _stated_classes(resolved)
     if model.output.map is not None:
@@ -62,6 +66,18 @@ def resolve_members(model: ModelConfig, resolve_one: Callable[[ModelConfig], Res
         update["channels"] = None  # they are of the networks, and what is returned are classes of the map
     combined = model.with_members(members).model_copy(update=update)
     return replace(resolved[0], model=combined, normalisation=normalisation, classes=classes)
+
+
+def _resolve_entry(
+    place: int, count: int, model: ModelConfig, resolve_one: Callable[[ModelConfig], ResolvedModel]
+) -> ResolvedModel:
+    """One network alone; a message of one of several names the keys of its entry, such as ``model.path.1.kind``."""
+    try:
+        return resolve_one(_alone(model))
+    except ConfigError as error:
+        if count == 1:
+            raise
+        raise ConfigError(KEY_OF_ENTRY.sub(f"model.path.{place}.", str(error))) from error
 
 
 def settle_members(
