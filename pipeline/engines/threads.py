@@ -9,11 +9,13 @@ from functools import partial
 from threading import Thread
 from typing import Any
 
-from pipeline.engines.work_queue import WorkQueue
+from pipeline.engines.work_queue import QueueEvent, WorkQueue
 from pipeline.interfaces import DEFAULT_OPTIONS, Engine, EngineOptions
 
 WINDOW = 2
 """Blocks handed out per thread: enough that none waits, and never the whole job."""
+
+THREAD_NAME = "blocks"
 
 
 @contextmanager
@@ -52,16 +54,27 @@ def _run(workers: int, work: Callable[[Any], Any], items: Iterable[Any]) -> Iter
 def _scheduled(queue: WorkQueue, workers: int) -> Iterator[None]:
     """Let Dask's local scheduler run one task per thread, each of which takes block after block.
 
-    A graph of all blocks would take memory for each of them.
+    A graph of all blocks would take memory for each of them. A run that is left early waits for no block: one may hang.
     """
+    scheduler = Thread(target=_schedule, args=(queue, workers), name=f"{THREAD_NAME}-scheduler", daemon=True)
+    scheduler.start()
+    is_done = False
+    try:
+        yield
+        is_done = True
+    finally:
+        queue.close(workers)
+        if is_done:
+            scheduler.join()
+
+
+def _schedule(queue: WorkQueue, workers: int) -> None:
+    """Run the tasks to their end; a scheduler that cannot says so to whoever waits for results."""
     from dask.threaded import get
 
-    graph = {f"thread-{k}": (queue.run_all_items,) for k in range(workers)}
-    with ThreadPoolExecutor(workers) as pool:
-        scheduler = Thread(target=get, args=(graph, list(graph)), kwargs={"pool": pool}, daemon=True)
-        scheduler.start()
-        try:
-            yield
-        finally:
-            queue.close(workers)
-            scheduler.join()
+    graph = {f"{THREAD_NAME}-{k}": (queue.run_all_items,) for k in range(workers)}
+    try:
+        with ThreadPoolExecutor(workers, THREAD_NAME) as pool:
+            get(graph, list(graph), pool=pool)
+    except BaseException as error:
+        queue.events.put(QueueEvent(error=error))

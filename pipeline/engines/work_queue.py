@@ -47,6 +47,7 @@ class WorkQueue:
     events: SimpleQueue[QueueEvent] = field(default_factory=SimpleQueue)
     tasks: set[Any] = field(default_factory=set)
     """Futures of those that have not ended."""
+    closed: bool = False
 
     def __enter__(self) -> Self:
         _queues[self.number] = self
@@ -60,7 +61,10 @@ class WorkQueue:
         self.close(len(self.tasks))
 
     def close(self, tasks: int) -> None:
-        """End so many tasks once each has ended its item; items that nobody began are dropped."""
+        """End so many tasks, each after its item; items that nobody began are dropped. The first call counts."""
+        if self.closed:
+            return
+        self.closed = True
         with suppress(Empty):
             while True:
                 self.todo.get_nowait()

@@ -4,13 +4,16 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import psutil
 import pytest
 
 from pipeline.engines import KINDS, OUT_OF_PROCESS
 from pipeline.engines.dask.cluster_of_threads import cluster_of_threads
+from pipeline.engines.threads import THREAD_NAME
 from pipeline.errors import ConfigError
 from pipeline.interfaces import EngineOptions
 
@@ -38,6 +41,7 @@ class Work:
 
 @pytest.fixture(autouse=True)
 def _nobody_works() -> None:
+    wait_until(lambda: not threads_of_blocks())  # of the test before
     Work.running = Work.most = 0
 
 
@@ -46,6 +50,13 @@ def clients() -> list[Any]:
     from distributed import Client
 
     return [client for client in Client._instances if client.status == "running"]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("kind", HERE)
@@ -110,13 +121,36 @@ def test_nothing_listens_beyond_this_machine() -> None:
     assert set(listening) <= {"127.0.0.1", "::1"}
 
 
+def threads_of_blocks() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(THREAD_NAME)]
+
+
 def test_a_run_that_is_left_early_leaves_no_threads() -> None:
     with KINDS["threads"](2) as run:
         results = run(abs, range(100))
         next(results)
-        before = threading.active_count()
+        assert len(threads_of_blocks()) == 3  # two that work, and one for Dask's scheduler
         results.close()
-        assert threading.active_count() == before - 3  # two that work, and one for Dask's scheduler
+        wait_until(lambda: not threads_of_blocks())
+
+
+def test_a_scheduler_that_cannot_start_its_threads_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "pipeline.engines.threads.ThreadPoolExecutor", lambda *_: (_ for _ in ()).throw(OSError("none"))
+    )
+    with pytest.raises(OSError, match="none"), KINDS["threads"](2) as run:
+        list(run(abs, range(3)))
+
+
+def test_a_run_that_is_left_early_waits_for_no_block() -> None:
+    hangs = threading.Event()
+    with KINDS["threads"](2) as run:
+        results = run(lambda item: hangs.wait(60) if item else item, range(10))
+        assert next(results) == 0
+        results.close()
+        assert threads_of_blocks()
+        hangs.set()
+        wait_until(lambda: not threads_of_blocks())
 
 
 def test_the_scheduler_knows_of_a_few_tasks_however_many_blocks_there_are() -> None:
@@ -155,6 +189,7 @@ STARTED = """
 import sys
 from pipeline.engines import KINDS
 from pipeline.engines.dask.cluster_of_threads import cluster_of_threads
+from pipeline.engines.threads import THREAD_NAME
 with KINDS["threads"](1) as run:
     list(run(abs, [1]))
 print(sorted(name for name in ("bokeh", "distributed", "torch", "zarr", "rasterio") if name in sys.modules))
