@@ -6,7 +6,6 @@ import time
 import urllib.request
 from collections.abc import Callable
 from typing import Any
-from unittest.mock import Mock
 
 import psutil
 import pytest
