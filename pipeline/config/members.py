@@ -109,11 +109,11 @@ def merged_sections(values: dict[str, Any], listed: list[Any]) -> list[dict[str,
 
 
 def _merged(shared: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
-    own = {name: _plain(value) if name in SECTIONS else value for name, value in entry.items() if name != "weight"}
+    sections = {name: _plain(value) if name in SECTIONS else value for name, value in entry.items() if name != "weight"}
     for name in SECTIONS:
-        if isinstance(own.get(name), dict) and isinstance(shared.get(name), dict):
-            own[name] = {**shared[name], **own[name]}
-    return {**shared, **own}
+        if isinstance(sections.get(name), dict) and isinstance(shared.get(name), dict):
+            sections[name] = {**shared[name], **sections[name]}
+    return {**shared, **sections}
 
 
 def _plain(section: Any) -> Any:

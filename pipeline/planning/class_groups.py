@@ -59,16 +59,18 @@ def channel_groups(
             f"{MAP_KEY} adds up probabilities of classes that exclude each other, but the network {reason}, whose sum "
             f"is no probability. Leave map out."
         )
-    known = names if names is not None and len(names) == channels else None
+    usable_names = names if names is not None and len(names) == channels else None
     numbered = {
-        name: () if group == REST else tuple(sorted(_number(channel, known, channels, name) for channel in group))
+        name: ()
+        if group == REST
+        else tuple(sorted(_number(channel, usable_names, channels, name) for channel in group))
         for name, group in class_map.items()
     }
     _check_once(numbered)
     left = tuple(k for k in range(channels) if all(k not in group for group in numbered.values()))
     has_rest = REST in class_map.values()
     if bool(left) != has_rest:
-        listed = ", ".join(_title(k, known) for k in left)
+        listed = ", ".join(_title(k, usable_names) for k in left)
         raise ConfigError(
             f"{MAP_KEY} leaves out {listed} of the network's {channels} channels. Add them to a class, or give one "
             f"class {REST}, such as other: {REST}."
@@ -84,10 +86,10 @@ def _number(channel: Channel, names: Sequence[str] | None, channels: int, subjec
         return list(names).index(channel)
     if isinstance(channel, int) and channel < channels:
         return channel
-    known = f", named {', '.join(names)}" if names is not None else "; none of them has a name: see model.channels"
+    choices = f", named {', '.join(names)}" if names is not None else "; none of them has a name: see model.channels"
     raise ConfigError(
         f"{MAP_KEY}.{subject} names channel {channel}, but the network returns {channels} channels, 0 to "
-        f"{channels - 1}{known if isinstance(channel, str) else ''}. Give numbers from 0, or names."
+        f"{channels - 1}{choices if isinstance(channel, str) else ''}. Give numbers from 0, or names."
     )
 
 

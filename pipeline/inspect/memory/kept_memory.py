@@ -33,9 +33,9 @@ def kept_activation_memory(measure: Callable[[], ActivationMemory], key: list[An
         Memory that the image may take. Where there is too little for the largest, a smaller one is measured.
     """
     path = record_path(cache_folder() / "activations", [MEMORY_VERSION, torch.__version__, cores(), *key])
-    kept = _read(path)
-    if kept is not None and room.has(int(COUNTED_FACTOR * kept.bytes_per_pixel * MEMORY_IMAGE_SIDE**2)):
-        return kept
+    record = _read(path)
+    if record is not None and room.has(int(COUNTED_FACTOR * record.bytes_per_pixel * MEMORY_IMAGE_SIDE**2)):
+        return record
     measured = measure()
     if room.has(int(COUNTED_FACTOR * measured.bytes_per_pixel * MEMORY_IMAGE_SIDE**2)):
         write_record(path, asdict(measured))

@@ -60,20 +60,20 @@ def _write_axes(graph: Any) -> int:
 
 def _images(graph: Any) -> set[str]:
     """Names of values that have the axes of an image, and of lists of such."""
-    known = {list(graph.inputs())[1].debugName()}
+    names = {list(graph.inputs())[1].debugName()}
 
     def visit(block: Any) -> None:
         for node in block.nodes():
             for inner in node.blocks():
                 visit(inner)
             inputs = [value.debugName() for value in node.inputs()]
-            first = node.kind() in KEEPS_AXES and inputs[:1] and inputs[0] in known
-            all_of_list = node.kind() == "prim::ListConstruct" and inputs and known.issuperset(inputs)
+            first = node.kind() in KEEPS_AXES and inputs[:1] and inputs[0] in names
+            all_of_list = node.kind() == "prim::ListConstruct" and inputs and names.issuperset(inputs)
             if first or all_of_list:
-                known.add(node.output().debugName())
+                names.add(node.output().debugName())
 
     visit(graph)
-    return known
+    return names
 
 
 def _simplify(graph: Any) -> None:

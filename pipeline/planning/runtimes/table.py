@@ -55,8 +55,8 @@ class MeasuredRuntime:
         gained = frozenset[str]().union(*(row.operators for row in self.gained))
         if unknown := sorted(operators - gained):
             return f"no network with {', '.join(unknown[:3])} was measured to gain"
-        lost = next((row for row in self.networks if row not in self.gained and row.operators <= operators), None)
-        return None if lost is None else f"the network {lost.network}, of operators that it has, did not gain"
+        slower = next((row for row in self.networks if row not in self.gained and row.operators <= operators), None)
+        return None if slower is None else f"the network {slower.network}, of operators that it has, did not gain"
 
 
 def _named(names: str) -> frozenset[str]:
@@ -153,6 +153,6 @@ def measurements(name: str, release: str, device: torch.device) -> MeasuredRunti
 
     None where nobody measured that.
     """
-    here = (device.type, torch.backends.cpu.get_cpu_capability(), release, torch.__version__.rpartition(".")[0])
-    rows = (row for row in MEASURED.get(name, ()) if (row.device, row.instructions, row.release, row.torch) == here)
+    machine = (device.type, torch.backends.cpu.get_cpu_capability(), release, torch.__version__.rpartition(".")[0])
+    rows = (row for row in MEASURED.get(name, ()) if (row.device, row.instructions, row.release, row.torch) == machine)
     return next(rows, None)

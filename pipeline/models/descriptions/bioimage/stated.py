@@ -55,9 +55,9 @@ def _stated_output(
     """What the steps mean, and what a training of ours says beyond them."""
     given = model.output.model_fields_set
     replaced = given | ({"multilabel"} if "activation" in given else set())
-    own = {name: value for name, value in description.output.items() if name not in replaced}
+    extra = {name: value for name, value in description.output.items() if name not in replaced}
     steps = partial(output_keys, tensor)
-    return {**stated_output(model, description.package.name, tensor.name, steps, key), **own}
+    return {**stated_output(model, description.package.name, tensor.name, steps, key), **extra}
 
 
 def _hints(description: ModelDescription, image: DescribedTensor, tensor: DescribedTensor | None) -> Iterator[str]:

@@ -83,10 +83,10 @@ def _merged_keys(image: InputPart, chosen: ChosenFile, given: set[str]) -> dict[
 def _stated_scaling(image: InputPart, chosen: ChosenFile) -> dict[str, Any]:
     """What the input states; a file of ours has the same numbers to the last digit."""
     stated = scaling_keys(image)
-    own = {name: value for name, value in (chosen.own.input if chosen.own else {}).items() if name in LINEAR}
-    if own and stated and not are_alike(stated, own):
-        raise StepError(f"value_scaling ({stated}) and the file of the weights ({own}) differ")
-    return own or stated
+    trained = {name: value for name, value in (chosen.meta.input if chosen.meta else {}).items() if name in LINEAR}
+    if trained and stated and not are_alike(stated, trained):
+        raise StepError(f"value_scaling ({stated}) and the file of the weights ({trained}) differ")
+    return trained or stated
 
 
 def program_before(image: InputPart) -> str:

@@ -143,11 +143,11 @@ def _version(document: dict[str, Any], name: str) -> str:
     """Of the extension, as its schema is named."""
     stated = document.get("stac_extensions")
     names = [document.get("$schema"), *(stated if isinstance(stated, list) else [])]
-    found = next((match for one in names if isinstance(one, str) and (match := _VERSION.search(one))), None)
-    if found is None:
+    version_match = next((one for name in names if isinstance(name, str) and (one := _VERSION.search(name))), None)
+    if version_match is None:
         return ""
-    version = f"{found[1]}.{found[2]}"
-    if found[1] != NEWEST_MAJOR:
+    version = f"{version_match[1]}.{version_match[2]}"
+    if version_match[1] != NEWEST_MAJOR:
         raise ModelError(
             f"{name} is of version {version} of the MLM extension, and versions {NEWEST_MAJOR}.x are read. Upgrade, or "
             f"give the file of the network itself with model.kind."

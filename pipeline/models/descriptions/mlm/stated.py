@@ -57,8 +57,8 @@ def _classes(description: MlmDescription, output: OutputPart, chosen: ChosenFile
     if _is_of_numbers(description, output):
         return ()
     rows = described_classes(description, output)
-    own = tuple(ClassConfig(**row) for row in chosen.own.classes) if chosen.own else ()
-    return own if rows and {row.name for row in rows} <= {row.name for row in own} else rows
+    trained = tuple(ClassConfig(**row) for row in chosen.meta.classes) if chosen.meta else ()
+    return trained if rows and {row.name for row in rows} <= {row.name for row in trained} else rows
 
 
 def _is_of_numbers(description: MlmDescription, output: OutputPart) -> bool:
@@ -90,7 +90,7 @@ def _stated_output(
                 f"softmax or sigmoid), which takes its place."
             ) from error
         keys = {}
-    section = {**(chosen.own.output if chosen.own else {}), **keys, **({} if key == "auto" else {"key": key})}
+    section = {**(chosen.meta.output if chosen.meta else {}), **keys, **({} if key == "auto" else {"key": key})}
     replaced = {*given, *({"multilabel"} if "activation" in given else set())}
     return {name: value for name, value in section.items() if name not in replaced}
 

@@ -80,12 +80,12 @@ def _measured(path: Path, name: str, channels: int | None, size: int, modified: 
         program = read_program(program_alone(path, name))
         run, shape = program.module(), _input_shape(program, channels)
         side = _side(run, shape, name)
-        gain, shift = _fitted(lambda image: _returned(run, image), (*shape[:2], side, side), name)
+        gain, offset = _fitted(lambda image: _returned(run, image), (*shape[:2], side, side), name)
     except StepError:
         raise
     except Exception as error:  # the reader and whatever it computes raise errors of all kinds
         raise StepError(f"the program {name} of the archive fails: {first_line(error)}") from error
-    mean, std = _rounded(-shift / gain + 0.0), _rounded(1 / gain)
+    mean, std = _rounded(-offset / gain + 0.0), _rounded(1 / gain)
     keys = [(key, value) for key, value, neutral in (("mean", mean, 0.0), ("std", std, 1.0)) if value != neutral]
     return (*keys, *([("size", side)] if side != MADE_UP_SIDE else []))
 
@@ -131,12 +131,12 @@ def _returned(run: Callable[[torch.Tensor], Any], image: Pixels) -> Pixels:
 def _fitted(function: Callable[[Pixels], Pixels], shape: tuple[int, ...], name: str) -> tuple[Pixels, Pixels]:
     """The multiple and the constant of each band; raises StepError where there is more to it."""
     axes = (0, 2, 3)
-    shift = function(np.zeros(shape)).mean(axes)
-    gain = (function(np.full(shape, LARGEST_VALUES[-1])).mean(axes) - shift) / LARGEST_VALUES[-1]
+    offset = function(np.zeros(shape)).mean(axes)
+    gain = (function(np.full(shape, LARGEST_VALUES[-1])).mean(axes) - offset) / LARGEST_VALUES[-1]
     random = np.random.default_rng(0)
     for largest in (*LARGEST_VALUES, -LARGEST_VALUES[1]):
         image = (largest * random.random(shape)).astype(np.float32).astype(np.float64)
-        expected = image * gain[:, None, None] + shift[:, None, None]
+        expected = image * gain[:, None, None] + offset[:, None, None]
         if not gain.all() or np.abs(function(image) - expected).max() > ROUNDING_ERROR * max(
             1.0, np.abs(expected).max()
         ):
@@ -144,7 +144,7 @@ def _fitted(function: Callable[[Pixels], Pixels], shape: tuple[int, ...], name: 
                 f"the program {name} of the archive does more to a band than a multiple and a constant, such as "
                 f"clipping, resizing or a logarithm"
             )
-    return gain, shift
+    return gain, offset
 
 
 def _rounded(numbers: Pixels) -> float | list[float]:

@@ -51,7 +51,7 @@ class ChosenFile:
     """For the plan."""
     args: dict[str, Any] = field(default_factory=dict)
     """Of a network of ours."""
-    own: ModelMeta | None = None
+    meta: ModelMeta | None = None
     """What a file of ours says of the network, whichever of its files is run."""
 
 
@@ -105,7 +105,7 @@ def _of_item(description: MlmDescription, model: ModelConfig) -> ChosenFile:
         kind=kind,
         text=f"{chosen.content}, {chosen.asset.href}, {_compared(description, chosen)}{alternatives}",
         args=chosen.meta.args if chosen.meta is not None and chosen.meta.kind == kind else {},
-        own=next((one.meta for one in candidates if one.meta is not None), None),
+        meta=next((one.meta for one in candidates if one.meta is not None), None),
     )
 
 
