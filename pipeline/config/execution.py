@@ -178,8 +178,8 @@ class OutputConfig(ConfigSection):
 class ExecutionConfig(ConfigSection):
     """How the job runs.
 
-    Precision, fold, runtime and device change pixels; by ties so may threads, of which engine, processes and streams
-    decide.
+    Precision, fold, crop, runtime and device change pixels; by ties so may threads, of which engine, processes and
+    streams decide.
     """
 
     engine: Annotated[str, OneOf(ENGINE_KINDS)] = "threads"
@@ -198,6 +198,11 @@ class ExecutionConfig(ConfigSection):
     fold: Auto | bool = Field(
         "auto",
         description="batch norm into convolutions: auto where labels stay the same up to ties; true up to 1e-4; false",
+    )
+    crop: Auto | bool = Field(
+        "auto",
+        description="halos on their way through the network, so that layers compute what the core is made of alone; "
+        "auto where only roundings change",
     )
     runtime: Annotated[str, OneOf(RUNTIME_KINDS, ("auto",))] = Field(
         "auto", description="what runs the network: auto decides by facts, without timing"

@@ -26,11 +26,13 @@ from pipeline.interfaces import Network, Source
 from pipeline.locations import Place
 from pipeline.models import load
 from pipeline.models.bn_folding import fold
+from pipeline.models.cropping.network import CroppedNetwork, crop_image, record_cropping
+from pipeline.models.cropping.operations import Unsupported
 from pipeline.models.loaded import Loaded
 from pipeline.models.runtimes import KINDS as RUNTIMES
 from pipeline.runtime import resources
 from pipeline.runtime.clock import Clock, Timing, timed_stage
-from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
+from pipeline.runtime.device import fixed_numerics, no_jit_reoptimisation, run_on_device_thread, select_device
 from pipeline.runtime.transfer.base import Arrays
 from pipeline.store.files.outage import outage_as_unfinished
 from pipeline.store.invalid_counts import InvalidCounts
@@ -87,6 +89,8 @@ class BlockTask:
     """Of the network that the job was planned with, as `Loaded.mark`; empty where it is taken as it is."""
     runtime_shape: tuple[int, ...] = ()
     """(batch, bands, rows, cols) of the image with which a runtime follows the network's code; empty without need."""
+    crop_side: int = 0
+    """Side of the image on which a network is seen whose halos are cropped, px."""
     picture: PictureSpec | None = None
     """The reduced picture of the source that the store keeps; None where it keeps none."""
     store_id: str = ""
@@ -242,7 +246,8 @@ def _inference(network: Network, task: BlockTask, device: torch.device) -> Infer
     name, loaded = task.recipe.runtime, cast(Loaded, network)
     runtime = RUNTIMES[name]
     if runtime.native:
-        return Inference(network, task.recipe, device)
+        cropped = _cropped(loaded, task, device) if task.recipe.crop else None
+        return Inference(network, task.recipe, device, cropped)
     reason = runtime.obstacle(loaded, device)
     if reason is not None:
         raise ModelError(f"execution.runtime {name} cannot run the network here: {reason}.")
@@ -252,3 +257,17 @@ def _inference(network: Network, task: BlockTask, device: torch.device) -> Infer
             f"installed here, which rounds otherwise. Install the same release."
         )
     return Inference(runtime.run(loaded, task.runtime_shape), task.recipe, device)
+
+
+def _cropped(network: Loaded, task: BlockTask, device: torch.device) -> CroppedNetwork:
+    """Seen by each process for itself: a pass over a small image."""
+    recipe = task.recipe
+    image = crop_image(recipe.normalisation.channels, task.crop_side, device)
+    with fixed_numerics(recipe.precision, recipe.threads, device):
+        try:
+            return record_cropping(network, image)
+        except Unsupported as error:
+            raise ModelError(
+                f"The store was made by a network whose halos are cropped on their way through it, but here {error}. "
+                f"Use the release of torch that made the store, or run with --fresh, which deletes it and starts over."
+            ) from error

@@ -5,7 +5,7 @@ Normalised, several at once where they are equal, turned and turned back where t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -15,12 +15,14 @@ import torch
 
 from pipeline.errors import InferenceError
 from pipeline.geometry.blocks import Tile
+from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
 from pipeline.inference import decode
 from pipeline.inference.decode import ClassDecoding
 from pipeline.inference.normalise import Normalisation, normalise
 from pipeline.inference.tta import TTA_GROUPS
 from pipeline.interfaces import Network, Pixels
+from pipeline.models.cropping.network import CroppedNetwork
 from pipeline.runtime.clock import timed_stage
 from pipeline.runtime.device import out_of_memory
 from pipeline.runtime.transfer.base import DeviceBlock
@@ -43,6 +45,8 @@ class Forward:
 
     It is always as many, since kernels, and with them the last bits, are chosen by shape.
     """
+    cropped: CroppedNetwork | None = None
+    """The network as it computes a part of a tile, where halos are cropped on their way through it; of batches of 1."""
 
     def __call__(
         self, pixels: Pixels, frame: Window, tiles: Iterable[Tile], raw: DeviceBlock | None = None
@@ -71,6 +75,9 @@ class Forward:
         waiting, raw = iter(tiles), raw or DeviceBlock.of(pixels)
         while batch := list(islice(waiting, self.batch)):
             inputs = [self._input(raw, pixels.valid, frame, tile) for tile in batch]
+            if self.cropped is not None:
+                yield batch[0], self._part(self.cropped, inputs[0], batch[0])
+                continue
             outputs = self._averaged(torch.cat(inputs) if len(inputs) > 1 else inputs[0])
             for tile, values in zip(batch, outputs, strict=False):
                 yield tile, values[(slice(None), *tile.keep.index_in(tile.read))]
@@ -98,10 +105,18 @@ class Forward:
             total += symmetry.invert(self._run_network(symmetry.apply(x)))
         return total.div_(len(symmetries))
 
-    def _run_network(self, x: torch.Tensor) -> torch.Tensor:
+    def _part(self, cropped: CroppedNetwork, x: torch.Tensor, tile: Tile) -> torch.Tensor:
+        """(classes, rows, cols) float32 of the part of a tile that is kept."""
+        keep = Window.of(*(Span(one.start, one.stop) for one in tile.keep.index_in(tile.read)))
+        return self._run_network(x, lambda image: cropped(image, keep))[0]
+
+    def _run_network(
+        self, x: torch.Tensor, network: Callable[[torch.Tensor], torch.Tensor] | None = None
+    ) -> torch.Tensor:
+        run = network or self.network
         try:
             with timed_stage("network"):
-                output = self.network(x.contiguous(memory_format=torch.channels_last)).to(torch.float32)
+                output = run(x.contiguous(memory_format=torch.channels_last)).to(torch.float32)
         except Exception as error:  # a network raises whatever its layers raise
             if out_of_memory(error):
                 raise

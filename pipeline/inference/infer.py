@@ -21,6 +21,7 @@ from pipeline.inference.parts import block_logits, require_finite
 from pipeline.inference.recipe import Block, Recipe
 from pipeline.inference.tapers import KINDS as TAPERS
 from pipeline.interfaces import Network
+from pipeline.models.cropping.network import CroppedNetwork
 from pipeline.models.ensemble import Ensemble
 from pipeline.runtime.backends import backend_of
 from pipeline.runtime.clock import timed_stage, without_timing
@@ -64,7 +65,9 @@ class PendingBlock:
 class Inference:
     """A network with its recipe, on its device."""
 
-    def __init__(self, network: Network, recipe: Recipe, device: torch.device) -> None:
+    def __init__(
+        self, network: Network, recipe: Recipe, device: torch.device, cropped: CroppedNetwork | None = None
+    ) -> None:
         self._recipe = recipe
         self._device = device
         self._taper = TAPERS[recipe.taper]
@@ -77,6 +80,7 @@ class Inference:
             probabilities=recipe.averages_probabilities,
             augment=recipe.augment,
             batch=recipe.batch,
+            cropped=cropped,
         )
 
     @property

@@ -47,6 +47,8 @@ class Recipe:
     """Below it a pixel is nodata in the mask."""
     fold: bool = False
     """Whether batch norm is folded into convolutions."""
+    crop: bool = False
+    """Whether halos are cropped on their way through the network."""
     runtime: str = "torch"
     """What runs the network, as in ``execution.runtime``; never ``auto``."""
     runtime_release: str = ""

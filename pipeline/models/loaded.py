@@ -53,10 +53,11 @@ class Loaded:
             x = torch.cat([x, x[-1:].expand(batch - n, -1, -1, -1)])
         with torch.inference_mode():
             if self.margin is not None:
-                return unpadded.run_unpadded(self._returned, x, self.margin)[:n]
+                return unpadded.run_unpadded(self.scores, x, self.margin)[:n]
             return logits(self.module(x), self.key, x.shape[2], x.shape[3], len(x))[:n]
 
-    def _returned(self, x: torch.Tensor) -> torch.Tensor:
+    def scores(self, x: torch.Tensor) -> torch.Tensor:
+        """(n, bands, rows, cols) float32 → what counts of what it returns, (n, classes, …) at its size and dtype."""
         return require_scores(self.module(x), self.key, len(x))
 
     def with_margin(self, margin: Margin) -> Self:

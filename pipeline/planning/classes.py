@@ -92,6 +92,7 @@ def recipe(
     threads: int,
     tiles: TilePlan,
     fold: bool,
+    crop: bool = False,
     runtime: str = "torch",
     runtime_release: str = "",
 ) -> tuple[Recipe, tuple[ClassRow, ...]]:
@@ -125,6 +126,7 @@ def recipe(
         probabilities=config.output.probabilities_dtype,
         min_confidence=config.output.min_confidence,
         fold=fold,
+        crop=crop,
         runtime=runtime,
         runtime_release=runtime_release,
         values=resolve_values(config, channels, resolved.classes),

@@ -77,6 +77,7 @@ def describe(job: Job) -> dict[str, Any]:
         "postprocess": None if job.cleaning is None else [step.sentence for step in job.cleaning.steps],
         "area": _described_area(job.task.area, cost, pixels) if job.task.area else None,
         "arithmetic_overhead": round(work, 4),
+        "cropping": {"why": job.cropping, "arithmetic": round(work * job.plan.cropped_work, 4)},
         "recomputed": round(layout.blend_recompute_share(), 4),
         "read_amplification": round(cost.read / cost.requested, 4),
         "reading": {
@@ -91,7 +92,9 @@ def describe(job: Job) -> dict[str, Any]:
         "device_memory": _on_device(job),
         "output_bytes_before_compression": round(cost.requested * per_pixel * (STORED if job.spec.levels > 1 else 1)),
         "exports": _exports(job),
-        "estimated_seconds": round(cost.requested * work * job.footprint.seconds_per_pixel) if job.footprint else None,
+        "estimated_seconds": None
+        if job.footprint is None
+        else round(cost.requested * work * job.plan.cropped_work * job.footprint.seconds_per_pixel),
         **plan_values(OPTIONS, job.resolved, tile=False),
         "streams": job.plan.worker_layout.streams,
         "engine": job.config.execution.engine,

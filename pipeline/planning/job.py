@@ -39,6 +39,8 @@ class Job:
     """What was folded of it, or why nothing was, in words."""
     runtime_choice: str = ""
     """How it was decided what runs it, in words."""
+    cropping: str
+    """Whether halos are cropped on their way through the network, or why not, in words."""
     locality: Locality
     footprint: activation_memory.ActivationMemory | None
     """None where the store was made before, or the plan frozen: it is reused."""

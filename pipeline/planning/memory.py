@@ -36,6 +36,8 @@ class MemoryCosts:
     """Bytes per pixel of all layers written."""
     fullness: float = 1.0
     """Live bytes of the network on average, as a share of those at its peak; 1 where nobody saw."""
+    cropped: float = 1.0
+    """Live bytes of the network in the largest tile, as a share of those where it is computed whole."""
     open_files: int = 0
     """Bytes that the files of a mosaic, or a slide with its cached tiles, hold while they are open."""
     warping: int = 0
@@ -104,7 +106,9 @@ def device_buffers(
     """
     return {
         "network input": streams * tile * costs.bands * 4 * (3 if turned else 2),
-        "activations": int(streams * tile * costs.activations * fragmentation_factor(streams, costs.fullness)),
+        "activations": int(
+            streams * tile * costs.activations * costs.cropped * fragmentation_factor(streams, costs.fullness)
+        ),
         "logits": streams * tile * (costs.classes * 4 * (1 + turned + probabilities) + DECODING_BYTES),
         **({"sum of the blend": streams * accumulator * costs.classes * 4} if accumulator else {}),
     }

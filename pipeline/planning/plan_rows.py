@@ -161,6 +161,8 @@ def _tile(facts: dict[str, Any]) -> str:
 
 def _arithmetic(facts: dict[str, Any]) -> str:
     words = f"{facts['arithmetic_overhead']:.2f} × {_whose(facts)} pixels go through the network"
+    if facts["cropping"]["arithmetic"] < facts["arithmetic_overhead"]:
+        words += f", whose layers crop halos on their way: {facts['cropping']['arithmetic']:.2f} × the arithmetic"
     return (
         words
         if not facts["tile"]["step"]

@@ -24,6 +24,7 @@ from pipeline.models.ensemble import Ensemble
 from pipeline.planning import edges, halo, memory, workers
 from pipeline.planning.candidates import DEFAULT_BLEND_SIZE
 from pipeline.planning.chunk_limit import check_source_chunks
+from pipeline.planning.cropping import ChosenCropping
 from pipeline.planning.runtimes.request import ChosenRuntime
 from pipeline.planning.search import fit_workers, over_budget, search_plan
 from pipeline.planning.types import Plan, PlanRequest, TilePlan, WorkerLayout
@@ -66,6 +67,8 @@ class PlanInputs:
     precision: str
     runtime: ChosenRuntime = field(default_factory=ChosenRuntime)
     """What runs the network."""
+    cropping: ChosenCropping = field(default_factory=ChosenCropping)
+    """How its halos are cropped."""
     folded: bool = False
     """Whether batch norm is folded into the network."""
     mark: str = ""
@@ -129,6 +132,7 @@ def make_plan(inputs: PlanInputs, classes: int) -> tuple[Plan, activation_memory
             _workers(inputs.config),
             inputs.source.block,
             worker_layout,
+            inputs.cropping.network,
         )
         if stored_plan.peak > budget:
             raise PlanError(over_budget(stored_plan))
@@ -218,6 +222,7 @@ def _plan_request(
         worker_layout=worker_layout,
         cores=workers.threads_per_process(config, inputs.device),
         streams=_streams(inputs),
+        cropped=inputs.cropping.network,
         area_blocks=inputs.area.blocks if inputs.area else None,
         pad=config.tile.pad,
         near=near,

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -43,6 +43,7 @@ from pipeline.planning import (
     store_spec,
     workers,
 )
+from pipeline.planning.cropping import ChosenCropping, choose_cropping
 from pipeline.planning.described import described_config
 from pipeline.planning.fingerprint import Fingerprint
 from pipeline.planning.input_sources import open_sources
@@ -252,7 +253,22 @@ def _plan_inputs(opened: _Opened, network: Loaded, locality: Locality) -> tuple[
         folded=folded.done,
         mark=opened.network.mark,
     )
-    return inputs, folded
+    return replace(inputs, cropping=_cropping(opened, inputs)), folded
+
+
+def _cropping(opened: _Opened, inputs: PlanInputs) -> ChosenCropping:
+    """Whether halos are cropped on their way through the network."""
+    stored = bool(opened.recipe.get("crop")) if opened.recipe else None
+    return choose_cropping(
+        opened.config,
+        cast(Loaded, inputs.network),
+        inputs.locality,
+        inputs.device,
+        precision=inputs.precision,
+        runtime=inputs.runtime.name,
+        folded=inputs.folded,
+        stored=stored,
+    )
 
 
 def _runtime(opened: _Opened, folded: Folded, locality: Locality, precision: str) -> ChosenRuntime:
@@ -309,6 +325,7 @@ def _job(
         loaded=network,
         fold=folded.description,
         runtime_choice=inputs.runtime.why,
+        cropping=inputs.cropping.why,
         locality=inputs.locality,
         footprint=cost,
         plan=plan,
@@ -345,6 +362,7 @@ def _recipe(
         precision=inputs.precision,
         tiles=plan.tiles,
         fold=folded.done,
+        crop=inputs.cropping.network is not None and plan.tiles.halo is not None,
         runtime=inputs.runtime.name,
         runtime_release=inputs.runtime.release,
         threads=opened.stored["recipe"]["threads"] if opened.stored else max(threads, 1),
@@ -368,6 +386,7 @@ def _task(opened: _Opened, inputs: PlanInputs, plan: Plan, recipe: Recipe) -> Bl
         margin=inputs.locality.margin,
         edges=edges.without_class(inputs.locality.margin, config.tile),
         runtime_shape=inputs.runtime.shape,
+        crop_side=inputs.cropping.side,
         mark=inputs.mark,
         picture=picture.choose_picture(config.output, source, plan.tiles.block, stored),
     )

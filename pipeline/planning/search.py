@@ -10,6 +10,9 @@ from typing import NamedTuple
 from pipeline.errors import PlanError
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.read_sharing import DECODED_PX, ReadSharing, plan_read_sharing, unit_of
+from pipeline.geometry.span import Span
+from pipeline.geometry.window import Window
+from pipeline.models.cropping.network import CroppedNetwork, CroppingCost
 from pipeline.planning import memory
 from pipeline.planning.candidates import candidates, is_oversized
 from pipeline.planning.types import ONE_PROCESS, Plan, PlanRequest, TilePlan, WorkerLayout
@@ -35,6 +38,15 @@ THREAD_DOUBLING_LOSS = 0.1
 work for one only. Two were seen to
 cost 0.07–0.12, four 0.1–0.35."""
 
+WORK_PER_TOUCHED_BYTE = 20
+"""Multiplications in the time that the first touch of a byte of memory takes, where the host of a virtual machine has
+to find it."""
+MAX_COUNTED_BLOCKS = 10_000
+"""Blocks of an area that are counted to see how large it is."""
+
+FRUGAL_COST = 1.05
+"""Times the least cost that tiles of less memory may cost, where halos are cropped."""
+
 
 def search_plan(request: PlanRequest) -> Plan:
     """Choose the tiles and blocks that fit the budget and the device and cost least arithmetic.
@@ -51,8 +63,14 @@ def search_plan(request: PlanRequest) -> Plan:
     """
     tight: list[Plan] = []
     too_large: list[Plan] = []
+    fitting: list[Plan] = []
     choices = [choice for choice in product(candidates(request), request.streams) if _is_worthwhile(request, *choice)]
-    for tiles, streams in sorted(choices, key=lambda choice: _cost(request, *choice)):
+    costs = {choice: _cost(request, *choice) for choice in choices}
+    most = math.inf
+    for tiles, streams in sorted(choices, key=costs.__getitem__):
+        cost = costs[tiles, streams][0]
+        if cost > most:
+            break
         plan = _fit_workers(
             tiles,
             request.costs,
@@ -60,13 +78,17 @@ def search_plan(request: PlanRequest) -> Plan:
             request.workers,
             request.source_block,
             replace(request.worker_layout, streams=streams),
+            request.cropped,
         )
         if plan.peak > request.budget * _budget_share(request, tiles, streams):
             too_large.append(plan)
         elif plan.fits_device:
-            return plan
+            fitting.append(plan)
+            most = min(most, cost * (1 if request.cropped is None else FRUGAL_COST))
         else:
             tight.append(plan)
+    if fitting:
+        return fitting[0] if request.cropped is None else min(fitting, key=lambda plan: plan.peak)
     if tight:
         return min(tight, key=lambda plan: sum(plan.on_device.values()))
     raise PlanError(over_budget(min(too_large, key=lambda plan: plan.peak)))
@@ -79,6 +101,7 @@ def fit_workers(
     workers: int | None,
     source_block: tuple[int, int],
     worker_layout: WorkerLayout = ONE_PROCESS,
+    cropped: CroppedNetwork | None = None,
 ) -> Plan:
     """As many tiles at once and blocks in flight as fit, at least one in each process.
 
@@ -98,9 +121,11 @@ def fit_workers(
         (rows, cols) of the file's own blocks, px.
     worker_layout
         The processes that share the budget.
+    cropped
+        The network as it computes a part of a tile; None where tiles are computed whole.
     """
     plans = (
-        _fit_workers(tiles, costs, budget, workers, source_block, replace(worker_layout, streams=streams))
+        _fit_workers(tiles, costs, budget, workers, source_block, replace(worker_layout, streams=streams), cropped)
         for streams in range(worker_layout.streams, 0, -1)
     )
     return next(plan for plan in plans if plan.peak <= budget or plan.worker_layout.streams == 1)
@@ -113,8 +138,11 @@ def _fit_workers(
     workers: int | None,
     source_block: tuple[int, int],
     worker_layout: WorkerLayout,
+    cropped: CroppedNetwork | None,
 ) -> Plan:
     """The same with as many tiles at once as are given."""
+    left = _cropping_cost(tiles, cropped)
+    costs = replace(costs, cropped=round(left.memory, 3))
     per_process, room, largest = (
         (budget - worker_layout.launcher_bytes) // worker_layout.processes,
         worker_layout.device or 0,
@@ -145,6 +173,7 @@ def _fit_workers(
         buffers=memory.times_processes(buffers, worker_layout.processes, worker_layout.launcher_bytes),
         on_device=device_buffers,
         sharing=shared,
+        cropped_work=left.work,
         worker_layout=worker_layout,
     )
 
@@ -189,18 +218,58 @@ def _is_worthwhile(request: PlanRequest, tiles: TilePlan, streams: int) -> bool:
 
 
 def _cost(request: PlanRequest, tiles: TilePlan, streams: int) -> tuple[float, int]:
-    """What a candidate costs: time for arithmetic first, and among equals the larger block reads fewer pixels twice."""
+    """What a candidate costs: time for arithmetic and for the memory that it takes.
+
+    Among equals the larger block reads fewer pixels twice.
+    """
     layout = tiles.layout()
     count = max(request.count(layout, MAX_UNEVEN_ROUNDS * streams), 1)
     idle = math.ceil(count / streams) * streams / count  # the last blocks leave some without
     threads = max(request.cores // streams, 1)
+    left = _cropping_cost(tiles, request.cropped)
     return round(
         layout.arithmetic_overhead()
+        * left.work
         * idle
         * (1 + THREAD_DOUBLING_LOSS * math.log2(threads))
-        * (LARGE_TILE_MIN_GAIN if is_oversized(request, tiles) else 1),
+        * (LARGE_TILE_MIN_GAIN if is_oversized(request, tiles) else 1)
+        + _memory_work(request, tiles, streams, left),
         2,
     ), -tiles.block
+
+
+def _memory_work(request: PlanRequest, tiles: TilePlan, streams: int, left: CroppingCost) -> float:
+    """What laying out the memory of tiles takes, as a share of the raster's arithmetic; 0 where that is unknown."""
+    if request.cropped is None:
+        return 0.0
+    pixels = _requested_pixels(request, tiles)
+    taken = streams * tiles.size**2 * request.costs.activations * left.memory
+    return taken * WORK_PER_TOUCHED_BYTE / max(pixels * request.cropped.work_per_pixel, 1.0)
+
+
+def _requested_pixels(request: PlanRequest, tiles: TilePlan) -> int:
+    whole = request.height * request.width
+    if request.area_blocks is None:
+        return whole
+    return min(request.count(tiles.layout(), MAX_COUNTED_BLOCKS) * tiles.block**2, whole)
+
+
+def _cropping_cost(tiles: TilePlan, cropped: CroppedNetwork | None) -> CroppingCost:
+    """What cropping leaves of the largest tile, whose core has halos on all sides."""
+    if cropped is None or tiles.halo is None:
+        return CroppingCost(work=1.0, memory=1.0)
+    rows, cols = (min(tiles.size, axis.whole.size) for axis in (tiles.axis(0), tiles.axis(1)))
+    core = Window.of(*(_core(tiles, length) for length in (rows, cols)))
+    return cropped.cost(rows, cols, core)
+
+
+def _core(tiles: TilePlan, length: int) -> Span:
+    """Of an axis of the largest tile; whole where the tile is."""
+    assert tiles.halo is not None
+    if length < tiles.size:
+        return Span(0, length)
+    start = min(tiles.halo, max((length - tiles.core) // 2, 0))
+    return Span(start, min(start + tiles.core, length))
 
 
 class _Largest(NamedTuple):

@@ -12,6 +12,7 @@ from pipeline.geometry.read_sharing import ReadSharing
 from pipeline.geometry.span import round_up
 from pipeline.geometry.tiling import HaloTiling, LatticeTiling
 from pipeline.interfaces import Tolerated
+from pipeline.models.cropping.network import CroppedNetwork
 from pipeline.planning import memory
 from pipeline.planning.halo import HaloDecision
 from pipeline.runtime.memory_constants import MIN_ACTIVATION_FACTOR
@@ -86,6 +87,8 @@ class PlanRequest:
     """(rows, cols) px before the raster that tiles may see."""
     far: tuple[int, int] = (0, 0)
     """(rows, cols) px behind it that they see at least."""
+    cropped: CroppedNetwork | None = None
+    """The network as it computes a part of a tile; None where tiles are computed whole."""
     area_blocks: Callable[[BlockGrid], Iterable[BlockIndex]] | None = None
     """The blocks of a layout that an area touches; None where all are asked for."""
 
@@ -211,6 +214,8 @@ class Plan:
 
     It changes no pixel, so that every run decides it anew.
     """
+    cropped_work: float = 1.0
+    """Work of the network in the largest tile, as a share of that where it is computed whole."""
     buffers: dict[str, int] = field(default_factory=dict)
     """Projected peak memory of all processes of the budget by buffer, bytes."""
     on_device: dict[str, int] = field(default_factory=dict)

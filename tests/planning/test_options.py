@@ -144,8 +144,10 @@ def test_a_config_that_names_no_option_goes_on_with_the_oldest_store(job: Job) -
     oldest = {key: value for key, value in job.fingerprint.items() if key not in options.OLD_DEFAULTS}
     identity = fingerprint.input_identity(job.source, SourceAreas(), job.network)
     assert fingerprint.differing(oldest, fingerprint.requested_fingerprint(identity, job.resolved)) == []
-    folded = fingerprint.differing(oldest, job.fingerprint)  # what was decided since counts: folding is on by default
-    assert folded == (["execution.fold"] if job.task.recipe.fold else [])
+    decided = fingerprint.differing(oldest, job.fingerprint)  # what was decided since counts
+    recipe = job.task.recipe
+    expected = {"execution.fold": recipe.fold, "execution.crop": recipe.crop}
+    assert decided == [key for key, done in expected.items() if done]
 
 
 def test_a_message_names_sizes_before_halos_and_layers(job: Job) -> None:
@@ -225,7 +227,7 @@ def test_a_frozen_plan_of_the_first_release_that_freezes_holds_these_parts_of_th
 
 
 def test_the_head_of_a_frozen_plan_names_what_is_fixed_of_execution() -> None:
-    assert options.frozen_fields("execution") == ["device", "precision", "fold", "compile", "runtime"]
+    assert options.frozen_fields("execution") == ["device", "precision", "fold", "crop", "compile", "runtime"]
 
 
 @pytest.fixture

@@ -74,6 +74,17 @@ EXECUTION_OPTIONS: tuple[Option, ...] = (
         in_recipe=True,
     ),
     Option(
+        key="execution.crop",
+        since="2026-11-30 21:00",
+        explanation="whether halos are cropped on their way through the network",
+        resolved=lambda job: job.recipe.crop,
+        requested=lambda job: job.config.execution.crop and AUTO,
+        frozen=lambda job: job.recipe.crop,
+        locked=lambda job: job.config.execution.crop,
+        old_default=False,
+        in_recipe=True,
+    ),
+    Option(
         key="execution.compile",
         since="2026-11-21 22:25",
         explanation="whether torch.compile compiles the network",
