@@ -30,7 +30,7 @@ UNUSED_BY_RUN = (
     "pipeline.postprocess.passes",
     "pipeline.objects.components",
     # libraries, and parts of torch that a TorchScript network does without
-    *("distributed", "xarray", "pandas", "matplotlib", "onnx", "onnxruntime", "openvino", "sympy"),
+    *("distributed", "xarray", "pandas", "matplotlib", "rich", "onnx", "onnxruntime", "openvino", "sympy"),
     *("torch._dynamo", "torch._inductor", "torch.onnx"),
 )
 """Modules that a run of a GeoTIFF and a TorchScript network imports nothing of."""
