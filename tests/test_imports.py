@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import scenes
 from tests.house import graph, imports
 from tests.house.modules import ROOT, modules
 
@@ -19,6 +20,20 @@ needs_linter = pytest.mark.skipif(
     importlib.util.find_spec("importlinter") is None, reason="import-linter comes with the extra dev"
 )
 HEAVY = {"torch", "rasterio", "zarr", "dask", "distributed"}
+UNUSED_BY_RUN = (
+    # other kinds of sources, and what only they read
+    *(f"pipeline.sources.{kind}" for kind in ("bands", "slide", "mosaic", "stac", "zarr", "stack", "inputs", "planes")),
+    *(f"pipeline.sources.{room}" for room in ("slide_files", "array_files", "band_files", "stac_items", "regrid")),
+    # what other commands do, and what a config asks for
+    *(f"pipeline.{room}" for room in ("train", "viewer", "preview", "quality.verify", "quality.evaluate")),
+    *(f"pipeline.planning.{file}" for file in ("first_config.suggestion", "stains", "sources_of_inputs")),
+    "pipeline.postprocess.passes",
+    "pipeline.objects.components",
+    # libraries, and parts of torch that a TorchScript network does without
+    *("distributed", "xarray", "pandas", "matplotlib", "rich", "onnx", "onnxruntime", "openvino", "sympy"),
+    *("torch._dynamo", "torch._inductor", "torch.onnx"),
+)
+"""Modules that a run of a GeoTIFF and a TorchScript network imports nothing of."""
 PLANNING = ROOT / "pipeline" / "planning"
 CHECK = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
@@ -72,3 +87,17 @@ def test_the_command_line_starts_without_heavy_libraries() -> None:
     script = "import sys, pipeline.cli; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert not set(loaded) & HEAVY
+
+
+def test_a_run_imports_what_its_job_uses(tmp_path: Path) -> None:
+    path = scenes.config(tmp_path, output={"exports": "auto", "report": True}, execution={"engine": "threads"})
+    script = (
+        "import sys; from pipeline.cli import app; "
+        f"app(['run', {str(path)!r}, '--quiet'], standalone_mode=False); print(*sys.modules)"
+    )
+    listed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    unused = [
+        name for name in listed if any(name == unused or name.startswith(f"{unused}.") for unused in UNUSED_BY_RUN)
+    ]
+    assert not unused
+    assert {"torch", "pipeline.sources.raster", "pipeline.reports.page"} <= set(listed)

@@ -74,8 +74,8 @@ def init(
         raise ConfigError(
             f"--out is {out}, which exists and was left as it is. Give another file, or --force to overwrite it."
         )
-    from pipeline.planning.first_config import UserHints, suggest
     from pipeline.planning.first_config.options import SOURCE_KEYS, parse_arguments, parse_bands, parse_inputs
+    from pipeline.planning.first_config.suggestion import UserHints, suggest
 
     hints = UserHints(
         args=parse_arguments(args),

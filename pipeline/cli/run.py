@@ -62,6 +62,7 @@ def run(
     with without_collection():
         from pipeline.planning.frozen_plan import environment_differences
         from pipeline.planning.warnings import job_warnings
+        from pipeline.running.blocks import begin_reading
         from pipeline.running.execute import execute, prepare_job
         from pipeline.runtime.progress import progress_as
         from pipeline.runtime.trace import open_trace
@@ -69,6 +70,7 @@ def run(
     limit, printed = time_limit(job_config.execution.stop_after), progress_as(log_format, quiet)
     with limit, open_trace(profile) as trace, printed as progress:
         job = prepare_job(job_config, fresh, same_source, silent=quiet or log_format is not Format.TEXT)
+        begin_reading(job, own_shard)
         for message in environment_differences(job_config.locked, job.task.device):
             progress.say(message, level="warning")
         for message in job.revision:

@@ -191,7 +191,8 @@ class MapAreas:
         for part, cell, coefficients in self._parts(window):
             rows, cols = _averages(part.rows, cell.rows), _averages(part.cols, cell.cols)
             areas[part.index_in(window)] = rows @ coefficients @ cols.T
-        return areas * abs(_determinant(self.grid.transform))
+        areas *= abs(_determinant(self.grid.transform))
+        return areas
 
     def total(self, window: Window) -> float:
         """m², by one sum a cell. Pixels outside the grid have no area."""

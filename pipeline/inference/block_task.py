@@ -17,6 +17,7 @@ from pipeline.geometry.blocks import BlockGrid, BlockIndex
 from pipeline.geometry.margin import Margin
 from pipeline.geometry.shards import Shard, ShardBlocks, blocks_of_shard
 from pipeline.geometry.window import Window
+from pipeline.inference.first_read import begin_first_read, take_first_read
 from pipeline.inference.infer import CLIPPED, Inference
 from pipeline.inference.picture import PicturePart
 from pipeline.inference.read import pixel_checksum, read_with_retries
@@ -169,9 +170,15 @@ class BlockTask:
         frame = self.layout.read_window(index, requested_window(window, requested))
         return Block(index, window, frame, read_with_retries(self.source, frame, self.retries), requested)
 
+    def begin_reading(self) -> None:
+        """Begin to read the first block, which a block task of this process takes once its store is there."""
+        index = next(self.blocks(), None)
+        if index is not None:
+            begin_first_read(self.source, self.layout, index, lambda: self.block(index, self.requested(index)))
+
     def _run(self, index: BlockIndex, requested: npt.NDArray[np.bool_] | None) -> tuple[bool, int, InvalidCounts]:
         with timed_stage("read"):
-            block = self.block(index, requested)
+            block = take_first_read(self.source, self.layout, index) or self.block(index, requested)
         pixels = block.window.pixels if requested is None else int(requested.sum())
         with timed_stage("checksum"):
             record: dict[str, Any] = {"source": pixel_checksum(block.pixels)}

@@ -15,7 +15,7 @@ from pipeline.planning.options import FINGERPRINT_OPTIONS, OLD_DEFAULTS
 from pipeline.privacy.stand_in import stand_in
 from pipeline.redact import redacted_document
 from pipeline.sources.mosaics.history import MAX_CHANGES, piece_changes
-from pipeline.sources.stacked.inputs_source import IDENTITY_KEY
+from pipeline.sources.stacked.names import IDENTITY_KEY
 
 if TYPE_CHECKING:
     from pipeline.sources.only.area import SourceAreas

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.config import Config, InputBands, ModelConfig, SourceConfig
+from pipeline.config import Config
 from pipeline.interfaces import Source
-from pipeline.models.several_inputs.model_signature import read_signature
-from pipeline.models.several_inputs.signature import require_named
 from pipeline.sources import open_source
-from pipeline.sources.inputs import REFERENCE_SECTION, InputSection, open_inputs
-from pipeline.sources.overview import without_wrappers
-from pipeline.sources.stacked.inputs_source import InputsSource
 
 
 def open_sources(config: Config, stored: Mapping[str, Any] | None = None) -> tuple[Config, Source]:
@@ -39,44 +34,10 @@ def open_sources(config: Config, stored: Mapping[str, Any] | None = None) -> tup
     Unfinished
         A source does not answer in time.
     """
-    timeout = config.execution.read_timeout
     if not config.model.inputs:
-        return config, open_source(config.source, timeout, stored)
-    sections, reference = _sections(config)
-    source = open_inputs(sections, reference, timeout, stored)
-    model = config.model.with_input_bands(_bands(source))
-    return config.model_copy(update={"model": model}), source
+        return config, open_source(config.source, config.execution.read_timeout, stored)
+    # it reads every kind of source, and most networks have one input
+    from pipeline.planning.sources_of_inputs import open_sources_of_inputs
 
-
-def _sections(config: Config) -> tuple[list[InputSection], SourceConfig | None]:
-    """What each input is read from, and the section that gives the grid alone."""
-    sections = [
-        InputSection(name=name, section=f"model.inputs.{name}", config=entry)
-        for name, entry in config.model.inputs.items()
-    ]
-    if "source" not in config.model_fields_set:
-        return sections, None
-    name = _input_of_source(config.model)
-    if name is None:
-        return sections, config.source
-    return [InputSection(name=name, section=REFERENCE_SECTION, config=config.source), *sections], None
-
-
-def _input_of_source(model: ModelConfig) -> str | None:
-    """The one input that the network needs and ``model.inputs`` does not name; None where it names all.
-
-    Raises ModelError where the names are not those of the network.
-    """
-    signature = read_signature(model)
-    if signature is None:  # loading the network tells that it takes one image
-        return None
-    lacking = [name for name in signature.required if name not in model.inputs]
-    name = lacking[0] if len(lacking) == 1 else None
-    require_named(signature, [*model.inputs, *([name] if name else [])], model.factory or model.path)
-    return name
-
-
-def _bands(source: Source) -> tuple[InputBands, ...]:
-    combined = without_wrappers(source)
-    assert isinstance(combined, InputsSource), "sources of several inputs are opened as one"
-    return tuple(InputBands(part.name, part.source.bands) for part in combined.parts)
+    source, bands = open_sources_of_inputs(config, stored)
+    return config.model_copy(update={"model": config.model.with_input_bands(bands)}), source

@@ -15,6 +15,7 @@ from dataclasses import replace
 import torch
 
 from pipeline.geometry.span import round_up
+from pipeline.inspect.records import recorded
 from pipeline.inspect.sizes.accepted import LONG, last
 from pipeline.planning.planner import PlanInputs
 from pipeline.planning.types import Plan
@@ -24,6 +25,8 @@ MEASURED_SIDE = 384
 """Side of the squares that were measured, px."""
 STRIP_WIDTH = 32
 """Of a strip at the least, px."""
+LIMIT_VERSION = 1
+"""Raised when the trial changes, so that networks are tried again."""
 
 
 def with_size_limit(inputs: PlanInputs, plan: Plan) -> PlanInputs | None:
@@ -59,12 +62,24 @@ def _smallest_size(inputs: PlanInputs) -> int:
 
 
 def _takes(inputs: PlanInputs, size: int, blended: bool) -> bool:
+    """Whether the network runs on tiles of a size; tiles that do not fit the device are halved, and are no limit.
+
+    What the same network ran on, or refused, before is not tried again.
+    """
     across = _smallest_size(inputs)
     shapes = ((size, size),) if blended else ((size, across), (across, size))
-    return all(_runs(inputs, *shape) for shape in shapes)
+    computing = [torch.__version__, inputs.device.type, inputs.precision, inputs.folded]
+    key = [LIMIT_VERSION, inputs.network.identity(), *computing, inputs.normalisation.channels, shapes]
+    try:
+        return recorded("tile_size", key, lambda: all(_runs(inputs, *shape) for shape in shapes), bool, bool)
+    except Exception as error:
+        if out_of_memory(error):  # of this moment, so that nothing is recorded
+            return True
+        raise
 
 
 def _runs(inputs: PlanInputs, rows: int, cols: int) -> bool:
+    """Whether the network runs on an image of zeros; raises what its layers do where memory runs out."""
     device, dtype = inputs.device, AUTOCAST_DTYPES[inputs.precision]
     image = torch.zeros((1, inputs.normalisation.channels, rows, cols), device=device)
     try:
@@ -74,6 +89,8 @@ def _runs(inputs: PlanInputs, rows: int, cols: int) -> bool:
         ):
             inputs.network(image)
     except Exception as error:
-        # a network refuses a size with whatever its layers raise; tiles that do not fit a device are halved
-        return out_of_memory(error)
+        # a network refuses a size with whatever its layers raise
+        if out_of_memory(error):
+            raise
+        return False
     return True

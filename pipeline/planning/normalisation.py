@@ -23,7 +23,6 @@ from pipeline.interfaces import Source
 from pipeline.planning.counted_area import KEY_OF_AREA, counted_area
 from pipeline.planning.normalise_text import NORMALISE_KEY, constant_bands
 from pipeline.planning.resolved_model import ResolvedModel
-from pipeline.planning.stains import colour_bands, stain_request, stain_transfer
 from pipeline.sources.gdal.colours import AS_STORED
 from pipeline.sources.overview import Overview, raster_of, read_overview
 from pipeline.statistics.band_statistics import PAIRS, BandStatistics, Measure, statistics_of
@@ -166,6 +165,8 @@ def _colour_transfer(
             f"{NORMALISE_KEY}.method is {normalise.method}, which changes raw colours, and model.input.transform "
             f"changes them first. Leave one of them out."
         )
+    from pipeline.planning.stains import colour_bands, stain_request, stain_transfer
+
     if stored is not None and numbers_known(normalise, stored):
         return transfer_of(dict(stored[NORMALISE_KEY]), colour_bands(source))
     if stored is not None:  # it is refused by its fingerprint before any colour is changed
@@ -177,6 +178,9 @@ def _colour_transfer(
 def _request(normalise: NormaliseConfig) -> dict[str, Any]:
     """What is asked for, as the fingerprint has it."""
     if normalise.method in STAIN_METHODS:
+        # it reads slides, and most jobs ask for no stains
+        from pipeline.planning.stains import stain_request
+
         return stain_request(normalise)
     asked = normalise.model_dump(mode="json", include={"method", "over", "channels", "clip", "resolution"})
     percentages = {"percentages": list(normalise.percentages)} if normalise.method == "percentile" else {}

@@ -18,7 +18,6 @@ from pipeline.interfaces import Engine
 from pipeline.locations import Place, Remote
 from pipeline.objects.mask import Mask, store_blocks
 from pipeline.objects.scratch_folder import scratch_folder
-from pipeline.postprocess.passes import apply_steps
 from pipeline.postprocess.steps import Step, resolve_steps
 from pipeline.store import cleaned, overviews
 from pipeline.store.check_arrays import array_errors
@@ -169,6 +168,9 @@ def _is_begun(path: Place, spec: StoreSpec, cleaning: Cleaning) -> bool:
 
 
 def _make_blocks(path: Place, spec: StoreSpec, cleaning: Cleaning, side: int, say: _Say) -> None:
+    # most jobs clean nothing
+    from pipeline.postprocess.passes import apply_steps
+
     check = partial(assert_held, path)
     with scratch_folder(path, "cleaned") as scratch:
         blocks = store_blocks(open_store(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ from pipeline.exports.task import main_layer
 from pipeline.locations import Place
 from pipeline.privacy.concealed import safe_document
 from pipeline.reports import pictures, rows
-from pipeline.reports.classes import class_areas, confidence_histogram
+from pipeline.reports.classes import ClassAreas, Histogram, class_areas, confidence_histogram
 from pipeline.reports.render import render_page
 from pipeline.store.files import files_at
 from pipeline.store.lifecycle import read_store_meta
@@ -60,7 +61,7 @@ def delete_page(store: Place) -> None:
         delete_own(place, store.name)
 
 
-def write_page(store: Place) -> Place:
+def write_page(store: Place, parts: PageParts | None = None) -> Place:
     """Write the page of a store from what lies in it, and from the report in JSON beside it.
 
     A store with failed blocks has a page as well, which names them.
@@ -69,6 +70,8 @@ def write_page(store: Place) -> Place:
     ----------
     store
         Of which a run has ended.
+    parts
+        From `read_parts`, where they were read before; by default they are read now.
 
     Returns
     -------
@@ -83,12 +86,66 @@ def write_page(store: Place) -> Place:
         The store is damaged.
     """
     meta, spec, place = read_store_meta(store), read_spec(store), page_place(store)
-    text = render_page("run.html", **page_context(store, spec, meta, _document(store, meta)))
+    document = _document(store, meta)
+    if parts is None:
+        parts = read_parts(store, spec, meta, is_complete(meta, document))
+    text = render_page("run.html", **page_context(store, spec, meta, document, parts))
     files_at(place.parent).put(place.name, text.encode())
     return place
 
 
-def page_context(store: Place, spec: StoreSpec, meta: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageParts:
+    """What a page shows of the pixels of a store. It says nothing of a run."""
+
+    picture: SourcePicture | None
+    image: pictures.PagePicture | None
+    """The source."""
+    area: pictures.PagePicture | None
+    """What was asked for."""
+    layer: pictures.PagePicture | None
+    """The classes, or the first channels."""
+    areas: ClassAreas | None
+    histogram: Histogram | None
+    """Of the confidence."""
+    unreadable: list[str]
+    """Parts that a damaged chunk costs; the page says so."""
+
+
+def is_complete(meta: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
+    """Whether a store is, and no block of the run that a report is of has failed."""
+    return bool(meta.get("complete")) and not document.get("failures")
+
+
+def read_parts(store: Place, spec: StoreSpec, meta: dict[str, Any], complete: bool) -> PageParts:
+    """What a page shows of the pixels of a store.
+
+    Parameters
+    ----------
+    store, spec, meta
+        A store, and what it says of itself.
+    complete
+        Whether all of its blocks and overviews are there.
+    """
+    picture, parts = open_picture(store), _Parts()
+    image = None if picture is None else parts.read("the picture of the source", pictures.source_picture, picture)
+    layer = parts.read(f"the layer {main_layer(spec)}", partial(pictures.layer_picture, complete=complete), store, spec)
+    if image is not None and layer is not None:
+        layer = pictures.same_size(layer, image)
+    return PageParts(
+        picture=picture,
+        image=image,
+        area=parts.read("the picture of the area", pictures.area_picture, meta, picture),
+        layer=layer,
+        areas=parts.read("the areas of classes", class_areas, store, spec) if complete else None,
+        histogram=parts.read("the confidence", confidence_histogram, store, spec),
+        unreadable=parts.unreadable,
+    )
+
+
+def page_context(
+    store: Place, spec: StoreSpec, meta: dict[str, Any], document: dict[str, Any], parts: PageParts
+) -> dict[str, Any]:
     """What the template of a run shows.
 
     Parameters
@@ -97,45 +154,43 @@ def page_context(store: Place, spec: StoreSpec, meta: dict[str, Any], document: 
         A store, and what it says of itself.
     document
         The report of its run, as in JSON.
+    parts
+        What is shown of its pixels.
     """
-    complete = bool(meta.get("complete")) and not document.get("failures")
-    picture, parts = open_picture(store), _Parts()
-    image = None if picture is None else parts.read("the picture of the source", pictures.source_picture, picture)
-    layer = parts.read(f"the layer {main_layer(spec)}", partial(pictures.layer_picture, complete=complete), store, spec)
-    if image is not None and layer is not None:
-        layer = pictures.same_size(layer, image)
+    reader, certificate = _Parts(), document.get("certificate")
+    seams = reader.read("the worst seams", _seams, store, spec, parts.picture, certificate) or []
     length, bar_text = scale_bar(spec.grid, spec.grid.width)
     return {
         "mark": str(Mark.of_store(store, meta)),
         "name": store.name,
         "kind": "report",
-        "complete": complete,
+        "complete": is_complete(meta, document),
         "facts": _facts(spec, meta, document),
         "failures": document.get("failures", [])[:MAX_FAILURES],
         "failure_count": len(document.get("failures", [])),
         "blocks": document["blocks"],
-        "image": image,
-        "image_bands": () if picture is None else picture.names,
-        "area": parts.read("the picture of the area", pictures.area_picture, meta, picture),
+        "image": parts.image,
+        "image_bands": () if parts.picture is None else parts.picture.names,
+        "area": parts.area,
         "requested_text": rows.requested_text(meta, document),
-        "layer": layer,
+        "layer": parts.layer,
         "layer_name": main_layer(spec),
         "bar": (length / spec.grid.width, bar_text),
         "channels": spec.values.channels[:3] if not spec.classes else (),
         "legend": spec.classes,
-        "areas": parts.read("the areas of classes", class_areas, store, spec) if complete else None,
-        "histogram": parts.read("the confidence", confidence_histogram, store, spec),
+        "areas": parts.areas,
+        "histogram": parts.histogram,
         "invalid": rows.invalid_rows(document),
-        "certificate": document.get("certificate"),
-        "certificate_rows": _certificate_rows(store, document.get("certificate")),
-        "seams": parts.read("the worst seams", _seams, store, spec, picture, document.get("certificate")) or [],
+        "certificate": certificate,
+        "certificate_rows": _certificate_rows(store, certificate),
+        "seams": seams,
         "time": rows.time_rows(document),
         "stages": rows.stage_shares(document),
         "memory": rows.memory_bars(document),
         "plan": rows.decision_rows(meta, document),
         "versions": rows.version_rows(meta),
         "config": yaml_text(meta.get("given", meta["config"])),
-        "unreadable": parts.unreadable,
+        "unreadable": [*parts.unreadable, *reader.unreadable],
     }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.geometry.blocks import BlockIndex
-from pipeline.geometry.shards import ShardBlocks
+from pipeline.geometry.shards import Shard, ShardBlocks
 from pipeline.inference.block_task import BlockResult, reuse_network
 from pipeline.locations import Remote
 from pipeline.planning.describe import describe, room
@@ -121,6 +121,15 @@ def run_blocks(job: Job, progress: Progress, watch: TimedEngine, shard_blocks: S
         peak_memory=run_counts.peak,
         plan=describe(job),
     )
+
+
+def begin_reading(job: Job, shard: Shard | None = None) -> None:
+    """Have the first block read while the store is made, where this process runs it.
+
+    A store that is there has blocks already, and a shard's first block is that of its share.
+    """
+    if not (job.resumes or job.provisional or shard is not None or engine_options.is_out_of_process(job)):
+        job.task.begin_reading()
 
 
 def prefault_tile_memory(job: Job) -> None:

@@ -9,6 +9,7 @@ from pipeline.engines import KINDS as ENGINES
 from pipeline.errors import BlocksFailed
 from pipeline.exports import check_exports
 from pipeline.geometry.shards import Shard
+from pipeline.inference.first_read import drop_first_read
 from pipeline.interfaces import Engine
 from pipeline.planning.describe import headline, plan_metrics
 from pipeline.planning.job import Job
@@ -16,7 +17,7 @@ from pipeline.planning.prepare import prepare_job
 from pipeline.postprocess.cleaning import make_cleaned, resolve_cleaning
 from pipeline.reports.page import page_place
 from pipeline.running import engine_options
-from pipeline.running.blocks import prefault_tile_memory, run_blocks
+from pipeline.running.blocks import begin_reading, prefault_tile_memory, run_blocks
 from pipeline.running.disk import check_job_disk
 from pipeline.running.estimate import estimate_numbers
 from pipeline.running.hold_store import hold_store
@@ -69,7 +70,11 @@ def execute(
         The run was stopped, the store cannot be written, or somebody else is at work on it.
     """
     with outage_as_unfinished(job.path):
-        return _execute(job, progress, fresh, trace, shard)
+        begin_reading(job, shard)
+        try:
+            return _execute(job, progress, fresh, trace, shard)
+        finally:
+            drop_first_read()
 
 
 def _execute(job: Job, progress: Progress, fresh: bool, trace: Trace | None, shard: Shard | None) -> Report:

@@ -192,7 +192,8 @@ def publish_finished(path: Place, spec: StoreSpec, blocks: int, unchanged: bool)
     if not unchanged:
         meta.pop("certificate", None)  # it holds for as long as nothing is written
     store.remove_partials_beside(path)
-    files = write_outputs(path, spec.with_cleaned if ROOT_KEY in meta else spec, meta, unchanged)
+    wants_page = is_wanted(meta)
+    outputs = write_outputs(path, spec.with_cleaned if ROOT_KEY in meta else spec, meta, unchanged, wants_page)
     report = Report(
         store=str(path),
         blocks=blocks,
@@ -204,7 +205,7 @@ def publish_finished(path: Place, spec: StoreSpec, blocks: int, unchanged: bool)
         certificate=meta.get("certificate"),
         made=meta.get("id", ""),
     )
-    return write_report_and_page(path, report, files, is_wanted(meta))
+    return write_report_and_page(path, report, outputs, wants_page)
 
 
 def _whole(path: Place) -> dict[str, Any] | None:

@@ -6,21 +6,38 @@ Nothing here needs a network, but for making a certificate.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from pipeline.exports import sidecars, write_exports
 from pipeline.locations import Place
 from pipeline.reports import page
 from pipeline.running.report import Report
+from pipeline.runtime.background import start_in_background
 from pipeline.statistics.records import delete_records
 from pipeline.store import shards
 from pipeline.store.files import files_at
+from pipeline.store.lifecycle import read_store_meta
+from pipeline.store.respec import read_spec
 from pipeline.store.spec import StoreSpec
 
 
-def write_outputs(path: Place, spec: StoreSpec, meta: dict[str, Any], unchanged: bool = False) -> dict[str, Place]:
-    """Mark a store complete and write its exports.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """What was written beside a complete store, and what its page will show."""
+
+    files: dict[str, Place]
+    """The exports, by what a report calls them."""
+    parts: Future[page.PageParts] | None = None
+    """None where no page is wanted."""
+
+
+def write_outputs(
+    path: Place, spec: StoreSpec, meta: dict[str, Any], unchanged: bool = False, wants_page: bool = False
+) -> Outputs:
+    """Mark a store complete and write its exports, and read what its page shows beside that.
 
     The notes of shards and the records of a pass go first and the exports come last: stopped anywhere and begun again,
     it gives the same bytes.
@@ -33,16 +50,20 @@ def write_outputs(path: Place, spec: StoreSpec, meta: dict[str, Any], unchanged:
         Its spec, and what its root says of it.
     unchanged
         No pixel was written since the exports that are there were.
-
-    Returns
-    -------
-    dict
-        The exports, by what a report calls them.
+    wants_page
+        As ``output.report`` says.
     """
     shards.delete_shard_notes(path)
     delete_records(path)
     sidecars.finish_store(path, spec, meta)
-    return write_exports(path, spec, meta, unchanged)
+    if not wants_page:
+        return Outputs(files=write_exports(path, spec, meta, unchanged))
+    parts = start_in_background(partial(_page_parts, path), "page")
+    return Outputs(files=write_exports(path, spec, meta, unchanged), parts=parts)
+
+
+def _page_parts(path: Place) -> page.PageParts:
+    return page.read_parts(path, read_spec(path), read_store_meta(path), complete=True)
 
 
 def write_report(report: Report, written: Place, files: Mapping[str, Place]) -> Report:
@@ -53,7 +74,7 @@ def write_report(report: Report, written: Place, files: Mapping[str, Place]) -> 
     return report
 
 
-def write_report_and_page(path: Place, report: Report, files: Mapping[str, Place], wants_page: bool) -> Report:
+def write_report_and_page(path: Place, report: Report, outputs: Outputs, wants_page: bool) -> Report:
     """Write the report of a run, and the page that is made of it; without a page, none of an earlier run is left.
 
     Parameters
@@ -62,17 +83,17 @@ def write_report_and_page(path: Place, report: Report, files: Mapping[str, Place
         Of the store.
     report
         What a run did, whether all blocks are there or some have failed.
-    files
-        Those beside the store, by what a report calls them.
+    outputs
+        What lies beside the store, and what its page shows.
     wants_page
         As ``output.report`` says.
     """
     report_path = path.with_suffix(".report.json")
     if not wants_page:
         page.delete_page(path)
-        return write_report(report, report_path, files)
-    report = write_report(report, report_path, {**files, "page": page.page_place(path)})
-    page.write_page(path)
+        return write_report(report, report_path, outputs.files)
+    report = write_report(report, report_path, {**outputs.files, "page": page.page_place(path)})
+    page.write_page(path, None if outputs.parts is None else outputs.parts.result())
     return report
 
 

@@ -8,12 +8,15 @@ from typing import Any
 
 from pipeline.exports import delete_exports
 from pipeline.geometry.shards import Shard
-from pipeline.locations import Place
 from pipeline.planning.job import Job
-from pipeline.quality.verify.seam_examples import write_examples
-from pipeline.quality.verify.verify import verify
 from pipeline.running import engine_options
-from pipeline.running.outputs import with_certificate, write_outputs, write_report, write_report_and_page
+from pipeline.running.outputs import (
+    Outputs,
+    with_certificate,
+    write_outputs,
+    write_report,
+    write_report_and_page,
+)
 from pipeline.running.report import Report
 from pipeline.runtime.cancellation import cancel_on_error
 from pipeline.runtime.progress import Progress
@@ -25,19 +28,18 @@ from pipeline.store.ledger import Ledger
 
 def publish_run(job: Job, report: Report, unchanged: bool) -> Report:
     """The picture and the report beside the store; a certificate holds for as long as nothing is written."""
-    files: dict[str, Place] = {}
+    outputs, wants_page = Outputs(files={}), job.config.output.report
     meta = store.read_store_meta(job.path)
     certificate = meta.get("certificate") if unchanged else None
     if report.complete:
         extra = {"id": job.task.store_id, "certificate": certificate, ROOT_KEY: meta.get(ROOT_KEY)}
         spec = job.spec.with_cleaned if ROOT_KEY in meta else job.spec
-        files = write_outputs(
-            job.path, spec, {**job.meta(), **{name: value for name, value in extra.items() if value}}, unchanged
-        )
+        stated = {name: value for name, value in extra.items() if value}
+        outputs = write_outputs(job.path, spec, {**job.meta(), **stated}, unchanged, wants_page)
     else:
         delete_exports(job.path)
     report = replace(report, peak_memory=engine_options.peak_memory(job, report.peak_memory), certificate=certificate)
-    return write_report_and_page(job.path, report, files, job.config.output.report)
+    return write_report_and_page(job.path, report, outputs, wants_page)
 
 
 def write_shard_report(job: Job, report: Report, shard: Shard) -> Report:
@@ -59,6 +61,10 @@ def ensure_certificate(job: Job, report: Report, progress: Progress) -> Report:
     """With a certificate that passes: that of an earlier run, if nothing was done since."""
 
     def verified() -> dict[str, Any]:
+        # most runs make none
+        from pipeline.quality.verify.seam_examples import write_examples
+        from pipeline.quality.verify.verify import verify
+
         progress.note("stage", stage="certificate")
         with cancel_on_error():
             return verify(job, progress.say, notify=progress.status, keep=partial(write_examples, job.path))

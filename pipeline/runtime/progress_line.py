@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pipeline.runtime.block_rate import TimeLeft
 from pipeline.runtime.resources import GIB, MIB
 
+LIVE_INTERVAL_S = 1.0
+"""Seconds between two states of what is shown live."""
 MIN_BAR = 4
 """Characters; a bar without room for these is left out."""
 MAX_BAR = 30

@@ -10,18 +10,10 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Protocol, TextIO
 
-from rich.console import Console
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
-
-from pipeline.runtime.progress_line import Figures
+from pipeline.runtime.progress_line import LIVE_INTERVAL_S, Figures
 
 LOG_INTERVAL_S = 60.0
 """Seconds between lines of a log."""
-LIVE_INTERVAL_S = 1.0
-"""Seconds between two states of what is shown live."""
 OVERDUE = 1.5
 """Intervals without a line, after which a log gets one although no block came."""
 
@@ -100,49 +92,6 @@ class LogView(SilentView):
                 self.update()
 
 
-class TerminalView:
-    """One line that is drawn again and again; lines of text scroll above it."""
-
-    interval = LIVE_INTERVAL_S
-    is_brief = True
-
-    def __init__(self, stream: TextIO) -> None:
-        self._console = Console(file=stream)
-        self._live: Live | None = None
-
-    def begin(self, figures: Callable[[], Figures]) -> None:
-        """Begin a stage with a line of its own."""
-        self._figures = figures
-        self._live = Live(
-            console=self._console,
-            get_renderable=self._drawn,
-            refresh_per_second=1 / LIVE_INTERVAL_S,
-            redirect_stdout=False,  # results belong there, not among progress
-        )
-        self._live.start()
-
-    def update(self) -> None:
-        """Nothing: the line is drawn by a thread of its own."""
-
-    def say(self, line: str) -> None:
-        """Print a line above."""
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-    def close(self) -> None:
-        """Draw the line a last time."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
-
-    def _drawn(self) -> Table:
-        figures = self._figures()
-        before, width, after = figures.fitted(self._console.width - 1)
-        row = Table.grid(padding=(0, 1, 0, 0))
-        bar = [ProgressBar(total=1.0, completed=figures.share, width=width)] if width else []
-        row.add_row(Text(before, no_wrap=True), *bar, Text(after, no_wrap=True))
-        return row
-
-
 class NotebookView(SilentView):
     """One output of a cell, which is replaced: a bar in HTML, the line where there is no HTML."""
 
@@ -177,8 +126,12 @@ class NotebookView(SilentView):
 
 def view_of(stream: TextIO, interval: float | None = None) -> View:
     """The view that suits a stream; a log has a line every so many seconds."""
-    if stream.isatty() and not Console(file=stream).is_dumb_terminal:
-        return TerminalView(stream)
+    if stream.isatty():
+        # it draws with rich, which a log does without
+        from pipeline.runtime.terminal_view import TerminalView, draws_lines
+
+        if draws_lines(stream):
+            return TerminalView(stream)
     if "ipykernel" in sys.modules and not stream.isatty():
         return NotebookView(stream)
     return LogView(stream, LOG_INTERVAL_S if interval is None else interval)

@@ -1,4 +1,7 @@
-"""Kinds of sources, by name: each opens a raster and reads windows of it."""
+"""Kinds of sources, by name: each opens a raster and reads windows of it.
+
+The readers of a kind are imported where a config names it: most jobs read one.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,68 @@ from typing import Any
 from pipeline.config import SourceConfig
 from pipeline.config.families import SOURCE_KINDS
 from pipeline.interfaces import Source
-from pipeline.sources import bands, mosaic, planes, slide, stac, stack, zarr
 from pipeline.sources.gdal.options import mask_urls
-from pipeline.sources.regrid import on_grid
-from pipeline.sources.stacked.stacked_source import StackedSource
 from pipeline.sources.wrappers.read_timeout import with_timeout
 
-KINDS: dict[str, Callable[[SourceConfig, float | None], Source]] = {
-    "raster": planes.open_source,
-    "bands": bands.open_source,
-    "slide": slide.open_source,
-    "mosaic": mosaic.open_source,
-    "stac": stac.open_source,
-    "zarr": zarr.open_source,
+SourceOpener = Callable[[SourceConfig, float | None], Source]
+"""Opens a source within ``execution.read_timeout``, s. Raises SourceError."""
+
+
+def _raster(config: SourceConfig, timeout: float | None) -> Source:
+    if config.select is None and config.axes is None:
+        from pipeline.sources import raster
+
+        return raster.open_source(config, timeout)
+    from pipeline.sources import planes
+
+    return planes.open_source(config, timeout)
+
+
+def _bands(config: SourceConfig, timeout: float | None) -> Source:
+    from pipeline.sources import bands
+
+    return bands.open_source(config, timeout)
+
+
+def _slide(config: SourceConfig, timeout: float | None) -> Source:
+    from pipeline.sources import slide
+
+    return slide.open_source(config, timeout)
+
+
+def _mosaic(config: SourceConfig, timeout: float | None) -> Source:
+    from pipeline.sources import mosaic
+
+    return mosaic.open_source(config, timeout)
+
+
+def _stac(config: SourceConfig, timeout: float | None) -> Source:
+    from pipeline.sources import stac
+
+    return stac.open_source(config, timeout)
+
+
+def _zarr(config: SourceConfig, timeout: float | None) -> Source:
+    from pipeline.sources import zarr
+
+    return zarr.open_source(config, timeout)
+
+
+def _stack(config: SourceConfig, timeout: float | None) -> Source:
+    from pipeline.sources import stack
+
+    return stack.opener(KINDS)(config, timeout)
+
+
+KINDS: dict[str, SourceOpener] = {
+    "raster": _raster,
+    "bands": _bands,
+    "slide": _slide,
+    "mosaic": _mosaic,
+    "stac": _stac,
+    "zarr": _zarr,
+    "stack": _stack,
 }
-KINDS["stack"] = stack.opener(KINDS)
 SOURCE_KINDS.register(KINDS)
 
 
@@ -55,8 +105,15 @@ def open_source(config: SourceConfig, timeout: float | None = None, stored: Mapp
 def open_kind(config: SourceConfig, timeout: float | None, stored: Mapping[str, Any] | None) -> Source:
     """The same as a part of another source, which has one patience for all of its parts."""
     source = KINDS[config.kind](config, timeout)
-    if isinstance(source, StackedSource):  # each of its sources is on the grid already
-        return source.with_stored_grid(stored or {})
+    if config.kind == "stack":
+        from pipeline.sources.stacked.stacked_source import StackedSource
+
+        if isinstance(source, StackedSource):  # each of its sources is on the grid already
+            return source.with_stored_grid(stored or {})
+    if config.grid is None:
+        return source
+    from pipeline.sources.regrid import on_grid
+
     return on_grid(source, config, stored)
 
 

@@ -63,7 +63,7 @@ class Endless(torch.nn.Conv2d):
 
 def make() -> torch.nn.Module:
     import pipeline.inference.block_task
-    import pipeline.running.publish
+    import pipeline.quality.verify.verify
     import pipeline.store.overviews
 
     if FAULT == "blocks":
@@ -71,7 +71,7 @@ def make() -> torch.nn.Module:
     elif FAULT == "overviews":
         pipeline.store.overviews.OverviewTask._make = over
     elif FAULT == "certificate":
-        pipeline.running.publish.verify = over
+        pipeline.quality.verify.verify.verify = over
     elif FAULT == "place":
         hangs(0, (10, 10))
     elif FAULT == "away":

@@ -12,7 +12,7 @@ import torch
 from pipeline.config.load import load_config
 from pipeline.config.package_files import package_file
 from pipeline.errors import ConfigError
-from pipeline.planning.first_config import suggest
+from pipeline.planning.first_config.suggestion import suggest
 from pipeline.planning.freeze import freeze
 from pipeline.planning.prepare import prepare_job
 from tests import scenes

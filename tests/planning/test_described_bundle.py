@@ -14,7 +14,7 @@ import zarr
 import pipeline
 from pipeline.config.load import config_of, load_config
 from pipeline.errors import ExtraError, ModelError
-from pipeline.planning.first_config import suggest
+from pipeline.planning.first_config.suggestion import suggest
 from pipeline.planning.freeze import freeze
 from pipeline.planning.job import Job
 from pipeline.planning.plan_rows import plan_rows

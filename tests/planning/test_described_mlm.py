@@ -13,7 +13,7 @@ import yaml
 from pipeline.config.load import config_of
 from pipeline.errors import BandsError, ModelError, StoreError
 from pipeline.planning.contradictions.model_file import model_file_contradictions
-from pipeline.planning.first_config import suggest
+from pipeline.planning.first_config.suggestion import suggest
 from pipeline.planning.job import Job
 from pipeline.planning.plan_rows import plan_rows
 from pipeline.planning.prepare import prepare_job

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import torch
@@ -44,7 +45,7 @@ def opened(module: nn.Module, multiple: int = 1, **more: Any) -> PlanInputs:
         "config": Config.model_construct(),
         "source": SimpleNamespace(bands=3),
         "areas": SourceAreas(),
-        "network": Loaded(module=module.eval(), identity_fields={}),
+        "network": Loaded(module=module.eval(), identity_fields={"sha256": uuid4().hex}),
         "locality": Locality(verdict="local", stride=multiple, radius=None, bands=3, classes=4, minimum=1),
         "device": torch.device("cpu"),
         "normalisation": normalisation(3),
@@ -118,3 +119,31 @@ def test_a_tile_beyond_the_limit_is_refused_and_auto_keeps_within_it(tmp_path: P
     with pytest.raises(ConfigError, match=r"tile.size is 1600, but the network takes at most 1400 px"):
         prepare_job(load_config(scenes.config(tmp_path, model=model, tile={"size": 1600})))
     assert prepare_job(load_config(scenes.config(tmp_path, model=model))).plan.tiles.size <= 1400
+
+
+def test_a_size_that_the_same_network_ran_on_or_refused_before_is_not_tried_again() -> None:
+    name = {"sha256": uuid4().hex}
+    for size, expected in ((2048, None), (1500, 1500)):
+        limits = []
+        for module in (first := Upto(size), second := Upto(size)):
+            network = Loaded(module=module.eval(), identity_fields={**name, "size": size})
+            smaller = with_size_limit(opened(module, network=network), plan(2048))
+            limits.append(smaller and smaller.locality.maximum)
+        assert limits == [expected, expected]
+        assert first.shapes
+        assert not second.shapes
+
+
+def test_a_trial_for_which_there_was_no_memory_limits_nothing_and_is_made_again() -> None:
+    module = Upto(2048)
+    network = Loaded(module=module.eval(), identity_fields={"sha256": uuid4().hex})
+    module.forward = lambda x: raise_out_of_memory()  # type: ignore[method-assign]
+    assert with_size_limit(opened(module, network=network), plan(2048)) is None
+    refusing = Loaded(module=Upto(1500).eval(), identity_fields=network.identity_fields)
+    smaller = with_size_limit(opened(module, network=refusing), plan(2048))
+    assert smaller is not None
+    assert smaller.locality.maximum == 1500
+
+
+def raise_out_of_memory() -> torch.Tensor:
+    raise torch.OutOfMemoryError("no memory is left")

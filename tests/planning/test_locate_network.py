@@ -10,7 +10,7 @@ import pytest
 from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, ModelError
 from pipeline.planning.contradictions import find_contradictions
-from pipeline.planning.first_config import suggest
+from pipeline.planning.first_config.suggestion import suggest
 from pipeline.planning.freeze import freeze
 from pipeline.planning.load_network import load_network
 from pipeline.planning.locate_network import locate_network

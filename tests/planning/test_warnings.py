@@ -18,7 +18,7 @@ from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels, Source
 from pipeline.models.architectures.fcn import FCN
 from pipeline.models.weights import ModelMeta, save
-from pipeline.planning.first_config import suggest
+from pipeline.planning.first_config.suggestion import suggest
 from pipeline.planning.warnings import job_warnings
 from pipeline.running.execute import prepare_job
 from tests import networks, scenes

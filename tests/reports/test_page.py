@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,22 @@ def test_a_page_of_a_damaged_store_says_what_it_cannot_show(tmp_path: Path) -> N
     text = page.write_page(tmp_path / "job.zarr").read_text()
     assert "the page does not show the confidence." in text
     assert "<h2>Classes</h2>" in text
+
+
+def test_what_a_page_shows_of_the_pixels_is_read_once_and_beside_the_exports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_parts, threads = page.read_parts, []
+
+    def noted_parts(*args: Any, **options: Any) -> page.PageParts:
+        threads.append(threading.current_thread().name)
+        return read_parts(*args, **options)
+
+    monkeypatch.setattr(page, "read_parts", noted_parts)
+    go(config(tmp_path))
+    assert threads == ["page"]
+    text = (tmp_path / "job.report.html").read_text()
+    assert page.write_page(tmp_path / "job.zarr").read_text() == text
 
 
 def test_a_page_of_failed_blocks_names_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

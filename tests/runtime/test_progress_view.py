@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from pipeline.runtime.progress_line import Figures
-from pipeline.runtime.progress_view import LogView, NotebookView, TerminalView, view_of
+from pipeline.runtime.progress_view import LogView, NotebookView, view_of
+from pipeline.runtime.terminal_view import TerminalView
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 

@@ -79,6 +79,7 @@ class ClassSums:
             self.pixels[zone] += rows.sum(axis=0)
             self.areas[zone] += np.broadcast_to(areas[:, 0], height) @ rows
             return
-        flat, sizes = columns.ravel(), np.broadcast_to(areas, (height, width)).ravel()
+        flat = columns.ravel().astype(np.intp)  # bincount would convert it each time
+        sizes = np.broadcast_to(areas, (height, width)).ravel()
         self.pixels[zone] += np.bincount(flat, weights, count)
         self.areas[zone] += np.bincount(flat, sizes if weights is None else sizes * weights, count)

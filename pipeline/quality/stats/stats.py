@@ -17,7 +17,6 @@ from pipeline.geometry.window import Window
 from pipeline.objects.mask import LayerMask, MaskBlocks, store_blocks
 from pipeline.quality.stats.class_sums import ClassSums
 from pipeline.quality.stats.denominator import require_tissue
-from pipeline.quality.stats.objects import count_objects
 from pipeline.quality.stats.rows import Denominator, StatsRow, stats_rows
 from pipeline.store.reader import StoreLevel
 
@@ -80,6 +79,8 @@ def store_stats(
         _add_unwritten(sums, store, areas, zones)
     counts = None
     if objects:
+        from pipeline.quality.stats.objects import count_objects
+
         with tempfile.TemporaryDirectory() as folder:
             counts = count_objects(blocks, Path(folder) / "objects", store.classes, zones)
     return stats_rows(store, sums, zones.names if zones else None, of, areas.unit, counts)

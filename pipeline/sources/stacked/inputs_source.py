@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.sources.stacked.names import KEY
 from pipeline.sources.stacked.stacked_source import StackedSource
-
-IDENTITY_KEY = re.compile(r"source\.inputs\.(?P<name>.+?)\.(?P<key>(?:path\.\d+\.)?[^.]+)")
-"""Key of a fingerprint that the source of an input has; names of inputs may hold dots, and keys of a stack two."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,8 @@ from pipeline.sources.gdal.options import mask_urls
 
 KEY = re.compile(rf"(?<![\w./-])source\.(?=({'|'.join(SourceConfig.model_fields)})\b)")
 """Where a message names a key of a source."""
+IDENTITY_KEY = re.compile(r"source\.inputs\.(?P<name>.+?)\.(?P<key>(?:path\.\d+\.)?[^.]+)")
+"""Key of a fingerprint that the source of an input has; names of inputs may hold dots, and keys of a stack two."""
 
 
 def with_keys_of_part(message: str, k: int) -> str:

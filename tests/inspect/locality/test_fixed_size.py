@@ -13,7 +13,7 @@ from torch import nn
 
 from pipeline.config import ModelConfig
 from pipeline.config.load import load_config
-from pipeline.inspect.locality import measure_locality
+from pipeline.inspect.locality.measure import measure_locality
 from pipeline.inspect.locality.probe import Prober
 from pipeline.inspect.report.report import inspect_network
 from pipeline.inspect.report.text import advice

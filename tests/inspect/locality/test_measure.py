@@ -7,7 +7,7 @@ from torch import nn
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
 from pipeline.inspect.cache import cached
-from pipeline.inspect.locality import measure_locality
+from pipeline.inspect.locality.measure import measure_locality
 from pipeline.interfaces import Network, Radius
 from pipeline.models.architectures.fcn8s import FCN8s
 from pipeline.models.exported import load as load_exported

@@ -16,7 +16,7 @@ from torch import nn
 from torch.export import Dim
 
 from pipeline.config import ModelConfig
-from pipeline.inspect.locality import measure_locality
+from pipeline.inspect.locality.measure import measure_locality
 from pipeline.interfaces import Network, Radius
 from pipeline.models.exported import load as load_exported
 from pipeline.models.loaded import Loaded

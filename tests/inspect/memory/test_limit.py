@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from pipeline.errors import PlanError
-from pipeline.inspect.locality import measure_locality
+from pipeline.inspect.locality.measure import measure_locality
 from pipeline.inspect.locality.probe import _direct_convolutions
 from pipeline.inspect.memory import activation_memory
 from pipeline.inspect.memory.limit import Room

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from pipeline.config import ModelConfig
-from pipeline.inspect.locality import measure_locality
+from pipeline.inspect.locality.measure import measure_locality
 from pipeline.inspect.report.arithmetic import flops_per_pixel
 from pipeline.interfaces import Network, Radius
 from pipeline.models import load

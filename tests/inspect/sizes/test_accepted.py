@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.inspect.locality import measure_locality
+from pipeline.inspect.locality.measure import measure_locality
 from pipeline.inspect.locality.probe import Prober
 from pipeline.inspect.memory.limit import Room
 from pipeline.inspect.sizes.accepted import first, largest

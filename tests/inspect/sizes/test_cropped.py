@@ -12,7 +12,7 @@ from torch import nn
 
 from pipeline.errors import ModelError
 from pipeline.geometry.margin import Margin
-from pipeline.inspect.locality import measure_locality
+from pipeline.inspect.locality.measure import measure_locality
 from pipeline.interfaces import Locality, Radius
 from pipeline.models.loaded import Loaded
 from tests import networks, scenes

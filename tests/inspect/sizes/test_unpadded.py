@@ -18,7 +18,7 @@ from pipeline.config.load import load_config
 from pipeline.errors import ConfigError
 from pipeline.geometry.margin import Margin, Trim
 from pipeline.geometry.window import Window
-from pipeline.inspect.locality import measure_locality
+from pipeline.inspect.locality.measure import measure_locality
 from pipeline.inspect.locality.probe import Prober
 from pipeline.inspect.sizes.unpadded import unpadded_margin
 from pipeline.models.loaded import Loaded

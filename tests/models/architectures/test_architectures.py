@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from pipeline.config.load import load_config
-from pipeline.inspect.locality import measure_locality
+from pipeline.inspect.locality.measure import measure_locality
 from pipeline.interfaces import Radius
 from pipeline.models.architectures import NETWORKS
 from pipeline.models.loaded import Loaded

@@ -15,7 +15,7 @@ from torch import nn
 from pipeline.config import InputConfig, ModelConfig
 from pipeline.config.load import load_config
 from pipeline.errors import ModelError
-from pipeline.inspect.locality import measure_locality
+from pipeline.inspect.locality.measure import measure_locality
 from pipeline.interfaces import InputConstraints, Radius
 from pipeline.models import load
 from pipeline.models.architectures.classifiers import alexnet, lenet, vgg, vgg16

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.config import Config
 from pipeline.config.load import load_config
-from pipeline.planning.first_config import Suggestion, suggest
+from pipeline.planning.first_config.suggestion import Suggestion, suggest
 from pipeline.planning.job import Job
 from pipeline.planning.prepare import prepare_job
 

@@ -9,7 +9,7 @@ import yaml
 
 from pipeline.errors import ModelError
 from pipeline.planning.contradictions.model_file import model_file_contradictions
-from pipeline.planning.first_config import suggest
+from pipeline.planning.first_config.suggestion import suggest
 from pipeline.sources import open_source
 from pipeline.sources.band_tags import BandTags
 from tests.models.descriptions.bioimage.packages import package, zipped

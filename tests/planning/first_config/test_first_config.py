@@ -19,7 +19,7 @@ from pipeline.models.architectures.fcn8s import FCN8s
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights import ModelMeta, save
 from pipeline.planning.contradictions import find_contradictions
-from pipeline.planning.first_config import suggest
+from pipeline.planning.first_config.suggestion import suggest
 from pipeline.preview.preview import PreviewRequest, make_preview
 from pipeline.running.execute import execute
 from pipeline.runtime.progress import Progress

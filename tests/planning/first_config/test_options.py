@@ -11,8 +11,8 @@ import torch
 import yaml
 
 from pipeline.errors import ConfigError, ModelError
-from pipeline.planning.first_config import UserHints, suggest
 from pipeline.planning.first_config.options import parse_arguments, parse_bands
+from pipeline.planning.first_config.suggestion import UserHints, suggest
 from tests import runs, scenes
 
 MAKE = """from torch import nn

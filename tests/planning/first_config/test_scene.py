@@ -15,7 +15,7 @@ from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, SourceError
 from pipeline.models.architectures.fcn8s import FCN8s
 from pipeline.models.weights import ModelMeta, save
-from pipeline.planning.first_config import UserHints, suggest
+from pipeline.planning.first_config.suggestion import UserHints, suggest
 from pipeline.sources import open_source
 from tests import networks, products, scenes, slides
 from tests.sources import catalogue

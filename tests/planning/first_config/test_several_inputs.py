@@ -9,8 +9,8 @@ import pytest
 from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, ModelError
 from pipeline.planning.contradictions import find_contradictions
-from pipeline.planning.first_config import UserHints, suggest
 from pipeline.planning.first_config.options import parse_inputs
+from pipeline.planning.first_config.suggestion import UserHints, suggest
 from tests import pairs
 from tests.planning.first_config.first import planned
 

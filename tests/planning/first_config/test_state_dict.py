@@ -11,7 +11,7 @@ from torch import nn
 
 from pipeline.config.load import load_config
 from pipeline.errors import ModelError
-from pipeline.planning.first_config import suggest
+from pipeline.planning.first_config.suggestion import suggest
 from tests import networks, scenes
 from tests.models.weights.test_torch_pickle import Attributes
 from tests.planning.first_config.first import planned, written

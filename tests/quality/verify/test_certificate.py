@@ -67,7 +67,9 @@ def test_run_makes_the_certificate_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert first.certificate is not None
     assert first.certificate["passed"]
     assert made.meta(tmp_path / "job.zarr")["certificate"] == first.certificate
-    monkeypatch.setattr("pipeline.running.publish.verify", lambda *args, **more: pytest.fail("it was verified again"))
+    monkeypatch.setattr(
+        "pipeline.quality.verify.verify.verify", lambda *args, **more: pytest.fail("it was verified again")
+    )
     again = go(path)
     assert again.certificate == first.certificate == made.meta(tmp_path / "job.zarr")["certificate"]
     assert json.loads((tmp_path / "job.report.json").read_text())["certificate"] == first.certificate
