@@ -11,6 +11,7 @@ from pipeline.errors import PlanError
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.read_sharing import DECODED_PX, ReadSharing, plan_read_sharing, unit_of
 from pipeline.geometry.span import Span
+from pipeline.geometry.tiling import HaloTiling
 from pipeline.geometry.window import Window
 from pipeline.models.cropping.network import CroppedNetwork, CroppingCost
 from pipeline.planning import memory
@@ -256,11 +257,11 @@ def _requested_pixels(request: PlanRequest, tiles: TilePlan) -> int:
 
 def _cropping_cost(tiles: TilePlan, cropped: CroppedNetwork | None) -> CroppingCost:
     """What cropping leaves of the largest tile, whose core has halos on all sides."""
-    if cropped is None or tiles.halo is None:
+    rows, cols = tiles.axis(0), tiles.axis(1)
+    if cropped is None or not isinstance(rows, HaloTiling) or not isinstance(cols, HaloTiling):
         return CroppingCost(work=1.0, memory=1.0)
-    rows, cols = (min(tiles.size, axis.whole.size) for axis in (tiles.axis(0), tiles.axis(1)))
-    core = Window.of(*(_core(tiles, length) for length in (rows, cols)))
-    return cropped.cost(rows, cols, core)
+    height, width = min(tiles.size, rows.whole.size), min(tiles.size, cols.whole.size)
+    return cropped.cost(height, width, Window.of(_core(tiles, height), _core(tiles, width)))
 
 
 def _core(tiles: TilePlan, length: int) -> Span:

@@ -12,6 +12,9 @@ class Dispatch(TorchDispatchMode):
     compiles.
     """
 
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it open
+
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         return False

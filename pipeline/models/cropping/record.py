@@ -108,7 +108,7 @@ class Recorder(Dispatch):
         steps = (
             None if step is None else replace(step, freed=tuple(freed.get(k, ()))) for k, step in enumerate(self.steps)
         )
-        return Record(steps=tuple(steps), output=self._images[returned], size=tuple(returned.shape[2:]))
+        return Record(steps=tuple(steps), output=self._images[returned], size=(returned.shape[2], returned.shape[3]))
 
     def _step(
         self,
@@ -151,7 +151,8 @@ class Recorder(Dispatch):
 
 def tensors(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[tuple[Place, torch.Tensor]]:
     """All tensors of a call, also those in lists."""
-    for key, value in [*enumerate(args), *kwargs.items()]:
+    arguments: list[tuple[int | str, Any]] = [*enumerate(args), *kwargs.items()]
+    for key, value in arguments:
         if isinstance(value, torch.Tensor):
             yield Place(key, None), value
         elif isinstance(value, list | tuple):
