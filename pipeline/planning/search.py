@@ -10,12 +10,10 @@ from typing import NamedTuple
 from pipeline.errors import PlanError
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.read_sharing import DECODED_PX, ReadSharing, plan_read_sharing, unit_of
-from pipeline.geometry.span import Span
-from pipeline.geometry.tiling import HaloTiling
-from pipeline.geometry.window import Window
-from pipeline.models.cropping.network import CroppedNetwork, CroppingCost
+from pipeline.models.cropping.network import CroppedNetwork
 from pipeline.planning import memory
 from pipeline.planning.candidates import candidates, is_oversized
+from pipeline.planning.tile_cost import cropping_cost, tile_cost
 from pipeline.planning.types import ONE_PROCESS, Plan, PlanRequest, TilePlan, WorkerLayout
 from pipeline.runtime.memory_constants import PAGE_LOCKED_FACTOR, PROPOSAL_MARGIN
 from pipeline.runtime.resources import MIB, human
@@ -25,26 +23,11 @@ IN_FLIGHT = 4
 for each further tile at once."""
 LARGE_TILE_BUDGET_SHARE = 1 / 3
 """Share of the budget that a plan may take with larger tiles than halos demand."""
-LARGE_TILE_MIN_GAIN = 1.03
-"""By what arithmetic must shrink for such tiles."""
 CONCURRENT_BUDGET_SHARE = 2 / 3
 """Share of the budget that a plan may take with several tiles at once."""
 MIN_BLOCKS_PER_STREAM = 3
 """Blocks for each of them, from which that pays: for fewer, laying out the memory and the first and last blocks take
 what is gained."""
-MAX_UNEVEN_ROUNDS = 16
-"""Rounds of tiles at once, from which it does not matter that the last of them is not full."""
-THREAD_DOUBLING_LOSS = 0.1
-"""What doubling the threads of a tile costs, as a share of its time: layers wait for the slowest of them, and some have
-work for one only. Two were seen to
-cost 0.07–0.12, four 0.1–0.35."""
-
-WORK_PER_TOUCHED_BYTE = 20
-"""Multiplications in the time that the first touch of a byte of memory takes, where the host of a virtual machine has
-to find it."""
-MAX_COUNTED_BLOCKS = 10_000
-"""Blocks of an area that are counted to see how large it is."""
-
 FRUGAL_COST = 1.05
 """Times the least cost that tiles of less memory may cost, where halos are cropped."""
 
@@ -66,10 +49,10 @@ def search_plan(request: PlanRequest) -> Plan:
     too_large: list[Plan] = []
     fitting: list[Plan] = []
     choices = [choice for choice in product(candidates(request), request.streams) if _is_worthwhile(request, *choice)]
-    costs = {choice: _cost(request, *choice) for choice in choices}
+    costs = [tile_cost(request, *choice) for choice in choices]
     most = math.inf
-    for tiles, streams in sorted(choices, key=costs.__getitem__):
-        cost = costs[tiles, streams][0]
+    for place in sorted(range(len(choices)), key=costs.__getitem__):
+        (tiles, streams), cost = choices[place], costs[place][0]
         if cost > most:
             break
         plan = _fit_workers(
@@ -142,7 +125,7 @@ def _fit_workers(
     cropped: CroppedNetwork | None,
 ) -> Plan:
     """The same with as many tiles at once as are given."""
-    left = _cropping_cost(tiles, cropped)
+    left = cropping_cost(tiles, cropped)
     costs = replace(costs, cropped=round(left.memory, 3))
     per_process, room, largest = (
         (budget - worker_layout.launcher_bytes) // worker_layout.processes,
@@ -216,61 +199,6 @@ def _is_worthwhile(request: PlanRequest, tiles: TilePlan, streams: int) -> bool:
         streams == min(request.streams)
         or request.count(tiles.layout(), MIN_BLOCKS_PER_STREAM * streams) >= MIN_BLOCKS_PER_STREAM * streams
     )
-
-
-def _cost(request: PlanRequest, tiles: TilePlan, streams: int) -> tuple[float, int]:
-    """What a candidate costs: time for arithmetic and for the memory that it takes.
-
-    Among equals the larger block reads fewer pixels twice.
-    """
-    layout = tiles.layout()
-    count = max(request.count(layout, MAX_UNEVEN_ROUNDS * streams), 1)
-    idle = math.ceil(count / streams) * streams / count  # the last blocks leave some without
-    threads = max(request.cores // streams, 1)
-    left = _cropping_cost(tiles, request.cropped)
-    return round(
-        layout.arithmetic_overhead()
-        * left.work
-        * idle
-        * (1 + THREAD_DOUBLING_LOSS * math.log2(threads))
-        * (LARGE_TILE_MIN_GAIN if is_oversized(request, tiles) else 1)
-        + _memory_work(request, tiles, streams, left),
-        2,
-    ), -tiles.block
-
-
-def _memory_work(request: PlanRequest, tiles: TilePlan, streams: int, left: CroppingCost) -> float:
-    """What laying out the memory of tiles takes, as a share of the raster's arithmetic; 0 where that is unknown."""
-    if request.cropped is None:
-        return 0.0
-    pixels = _requested_pixels(request, tiles)
-    taken = streams * tiles.size**2 * request.costs.activations * left.memory
-    return taken * WORK_PER_TOUCHED_BYTE / max(pixels * request.cropped.work_per_pixel, 1.0)
-
-
-def _requested_pixels(request: PlanRequest, tiles: TilePlan) -> int:
-    whole = request.height * request.width
-    if request.area_blocks is None:
-        return whole
-    return min(request.count(tiles.layout(), MAX_COUNTED_BLOCKS) * tiles.block**2, whole)
-
-
-def _cropping_cost(tiles: TilePlan, cropped: CroppedNetwork | None) -> CroppingCost:
-    """What cropping leaves of the largest tile, whose core has halos on all sides."""
-    rows, cols = tiles.axis(0), tiles.axis(1)
-    if cropped is None or not isinstance(rows, HaloTiling) or not isinstance(cols, HaloTiling):
-        return CroppingCost(work=1.0, memory=1.0)
-    height, width = min(tiles.size, rows.whole.size), min(tiles.size, cols.whole.size)
-    return cropped.cost(height, width, Window.of(_core(tiles, height), _core(tiles, width)))
-
-
-def _core(tiles: TilePlan, length: int) -> Span:
-    """Of an axis of the largest tile; whole where the tile is."""
-    assert tiles.halo is not None
-    if length < tiles.size:
-        return Span(0, length)
-    start = min(tiles.halo, max((length - tiles.core) // 2, 0))
-    return Span(start, min(start + tiles.core, length))
 
 
 class _Largest(NamedTuple):
