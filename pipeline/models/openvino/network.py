@@ -11,12 +11,17 @@ import torch
 
 from pipeline.errors import ModelError
 from pipeline.models.loaded import Loaded
-from pipeline.models.openvino.convert import ConvertedGraph, conversion_reason, convert
+from pipeline.models.openvino.convert import ConvertedGraph, conversion_reason
+from pipeline.models.openvino.kept_graph import kept_graph
 from pipeline.models.openvino.session import compiled_for
+from pipeline.runtime.resources import MIB
 
-MAX_GRAPHS = 4
-"""Compiled graphs that are kept. A row of tiles has three shapes, those of both edges and of within; a graph that was
-dropped is compiled again, to the same bytes."""
+ROW_GRAPHS, ALL_GRAPHS = 4, 9
+"""Compiled graphs that are kept: at least those of a row of tiles, which has three shapes, of both edges and of within;
+at most those of all rows. A graph that was dropped is compiled again, to the same bytes. But OpenVINO trims the heap
+whenever it drops one, and the next tile pays for all of its pages anew: 0.6 CPU seconds per million pixels measured."""
+GRAPHS_BYTES = 256 * MIB
+"""Weights of all graphs that are kept beyond those of a row: each graph has its own."""
 
 _Key = tuple[int, tuple[int, ...]]
 """Threads and shape."""
@@ -37,7 +42,14 @@ def run_by_openvino(network: Loaded, shape: Sequence[int]) -> Loaded:
     ModelError
         OpenVINO cannot take it.
     """
-    return replace(network, module=OpenVinoNetwork(convert(network, shape)), graph=None)
+    return replace(network, module=OpenVinoNetwork(kept_graph(network, shape)), graph=None)
+
+
+def max_graphs(converted: ConvertedGraph) -> int:
+    """How many compiled graphs of a network are kept."""
+    constants = (node for node in converted.model.get_ops() if node.get_type_name() == "Constant")
+    weights = max(sum(node.get_byte_size() for node in constants), 1)
+    return min(max(GRAPHS_BYTES // weights, ROW_GRAPHS), ALL_GRAPHS)
 
 
 class OpenVinoNetwork(torch.nn.Module):
@@ -52,6 +64,7 @@ class OpenVinoNetwork(torch.nn.Module):
 
         self.converted, self._core = converted, openvino.Core()
         self.register_buffer("place", torch.empty(0))  # tells that it is on the CPU
+        self.max_graphs = max_graphs(converted)
         self._compiled: OrderedDict[_Key, tuple[Any, Any]] = OrderedDict()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -88,7 +101,7 @@ class OpenVinoNetwork(torch.nn.Module):
         if key in self._compiled:
             self._compiled.move_to_end(key)
             return self._compiled[key]
-        while len(self._compiled) >= MAX_GRAPHS:
+        while len(self._compiled) >= self.max_graphs:
             self._compiled.popitem(last=False)
         try:
             compiled = compiled_for(self._core, self.converted.model, shape, key[0])

@@ -185,16 +185,30 @@ def test_what_openvino_cannot_take_is_said_by_its_operator() -> None:
         OPENVINO.run(Loaded(module=Strange().eval(), identity_fields={}), SHAPE)
 
 
-def test_shapes_in_any_order_give_the_same_bytes_and_few_graphs_are_kept() -> None:
+def test_shapes_in_any_order_give_the_same_bytes_and_few_graphs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino_network, "GRAPHS_BYTES", 0)
     network, sides = loaded(networks.UNet()), [64, 72, 80, 88, 96, 104]
     images = {side: torch.randn(1, 3, side, 64, generator=torch.Generator().manual_seed(side)) for side in sides}
     first = OPENVINO.run(network, SHAPE)
     answers = {side: first(images[side]) for side in sides}
     assert isinstance(first.module, openvino_network.OpenVinoNetwork)
-    assert len(first.module._compiled) == openvino_network.MAX_GRAPHS
+    assert len(first.module._compiled) == openvino_network.ROW_GRAPHS
     second = OPENVINO.run(network, SHAPE)
     for side in [*reversed(sides), 64, 104, 64]:
         assert torch.equal(second(images[side]), answers[side])
+
+
+@pytest.mark.parametrize(
+    ("times", "count"), [(1000, openvino_network.ALL_GRAPHS), (6, 6), (1, openvino_network.ROW_GRAPHS)]
+)
+def test_as_many_graphs_are_kept_as_their_weights_allow(
+    times: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = OPENVINO.run(loaded(networks.Twice()), SHAPE).module
+    assert isinstance(module, openvino_network.OpenVinoNetwork)
+    constants = [node for node in module.converted.model.get_ops() if node.get_type_name() == "Constant"]
+    monkeypatch.setattr(openvino_network, "GRAPHS_BYTES", times * sum(node.get_byte_size() for node in constants))
+    assert openvino_network.max_graphs(module.converted) == count
 
 
 def test_an_answer_stays_when_the_next_image_comes() -> None:
