@@ -53,7 +53,7 @@ def run_by_openvino(network: Loaded, shape: Sequence[int]) -> Loaded:
 def max_graphs(converted: ConvertedGraph) -> int:
     """How many compiled graphs of a network are kept."""
     constants = (node for node in converted.model.get_ops() if node.get_type_name() == "Constant")
-    weights = max(sum(node.get_byte_size() for node in constants), 1)
+    weights: int = max(sum(node.get_byte_size() for node in constants), 1)
     return min(max(GRAPHS_BYTES // weights, ROW_GRAPHS), ALL_GRAPHS)
 
 
