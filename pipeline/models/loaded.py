@@ -41,6 +41,8 @@ class Loaded:
     """Of its input."""
     inputs: tuple[InputBands, ...] = ()
     """Inputs to which these bands go, in their order; empty of a network of one."""
+    folded: bool = False
+    """Whether batch norm was folded into it after it was loaded."""
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(n, bands, rows, cols) float32 → logits (n, classes, rows, cols) float32 at the input's size.

@@ -133,8 +133,12 @@ def begin_reading(job: Job, shard: Shard | None = None) -> None:
 
 
 def prefault_tile_memory(job: Job) -> None:
-    """Have memory laid out for the tensors of the first tiles, where this process computes them on the CPU."""
-    if not backend_of(job.task.device).copies and not engine_options.is_out_of_process(job):
+    """Have memory laid out for the tensors of the first tiles, where this process computes them by torch on the CPU.
+
+    Other runtimes take it in one piece, which fits not into what was laid out once their weights lie in there.
+    """
+    by_torch = not job.task.runtime_shape
+    if by_torch and not backend_of(job.task.device).copies and not engine_options.is_out_of_process(job):
         prefault_memory(room(job))
 
 

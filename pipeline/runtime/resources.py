@@ -17,6 +17,11 @@ GIB = 2**30
 GDAL_CACHE = 64 * MIB
 """GDAL's block cache, for the whole process. GDAL fixes its size at the first read, so a plan cannot change it."""
 CGROUP = Path("/sys/fs/cgroup")
+HEAP_FIELDS = (
+    *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+    *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+)
+"""Of ``struct mallinfo2``, each a ``size_t``."""
 _BEGAN = time.monotonic()
 MEMORY_SHARE = 0.8
 """Share of the free memory that a run allows itself when nothing is said."""
@@ -46,6 +51,21 @@ def trim_heap() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
         if trim is not None:
             trim(0)
+
+
+class _HeapUse(ctypes.Structure):
+    """``struct mallinfo2`` of malloc.h."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in HEAP_FIELDS]
+
+
+def heap_in_use() -> int:
+    """Bytes allocated within glibc's heap; 0 where the C library does not tell."""
+    ask = getattr(ctypes.CDLL(None), "mallinfo2", None) if platform.system() == "Linux" else None
+    if ask is None:  # another library, or glibc before 2.33
+        return 0
+    ask.restype = _HeapUse
+    return int(ask().uordblks)
 
 
 def peak_resident() -> int:

@@ -31,7 +31,7 @@ from pipeline.planning.runtimes import choice, table, timings, trial
 from pipeline.planning.runtimes.choice import choose_runtime
 from pipeline.planning.runtimes.request import ChosenRuntime, RuntimeRequest
 from pipeline.planning.runtimes.table import MEASURED, MeasuredNetwork, MeasuredRuntime
-from pipeline.running import execute
+from pipeline.running import blocks, execute
 from pipeline.runtime.memory_constants import CONVERSION_BYTES
 from pipeline.runtime.progress import Progress
 from pipeline.store.lifecycle import open_layer
@@ -339,3 +339,14 @@ def test_several_networks_are_not_run_by_openvino(monkeypatch: pytest.MonkeyPatc
     several = object.__new__(Ensemble)
     assert "several networks" in str(openvino.OPENVINO_RUNTIME.obstacle(several, CPU))
     assert "CPUs alone" in str(openvino.OPENVINO_RUNTIME.obstacle(several, torch.device("cuda:0")))
+
+
+def test_memory_is_laid_out_beforehand_for_torch_alone(
+    tmp_path: Path, made_up: MadeUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr(blocks, "prefault_memory", sizes.append)
+    blocks.prefault_tile_memory(prepared(tmp_path, runtime="openvino"))
+    assert not sizes
+    blocks.prefault_tile_memory(prepared(tmp_path, "torch", runtime="torch"))
+    assert len(sizes) == 1

@@ -53,3 +53,15 @@ def test_cores_are_those_that_may_be_used(
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", asked)
     assert resources.cores() == cores
+
+
+@pytest.mark.skipif(resources.heap_in_use() == 0, reason="the C library does not tell")
+def test_what_is_allocated_in_the_heap_is_in_use_until_it_is_freed() -> None:
+    settings = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.mmap_max=0"}
+    code = (
+        "from pipeline.runtime.resources import heap_in_use as used; a = used(); b = bytearray(2**26); c = used(); "
+        "del b; print(c - a, used() - a)"
+    )
+    output = subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, text=True, check=True)
+    with_it, without = map(int, output.stdout.split())
+    assert with_it >= 2**26 > 2**20 > without

@@ -49,7 +49,7 @@ def fold(network: Loaded) -> Folded:
         module, description = _fold_function(inner)(inner)
     if module is not None and isinstance(network.module, SplitInput):
         module = network.module.with_network(module)
-    result = network if module is None else replace(network, module=module)
+    result = network if module is None else replace(network, module=module, folded=True)
     return Folded(
         network=result,
         done=module is not None,

@@ -68,7 +68,7 @@ def convert(network: Loaded, shape: Sequence[int]) -> ConvertedGraph:
                 return _of_onnx(network.module)
             if isinstance(network.module, torch.jit.ScriptModule):
                 return _of_script(network, torch.zeros(*shape))
-            model, weights = _graph_of(_traced(network, torch.zeros(*shape)))
+            model, weights = _graph_of(_traced(network, torch.zeros(*shape)), shape[1])
         constants = any(issubclass(warning.category, TracerWarning) for warning in seen)
         return ConvertedGraph(
             model=model,
@@ -95,7 +95,9 @@ class _Scores(torch.nn.Module):
 
 
 def _traced(network: Loaded, example: torch.Tensor) -> Any:
-    return torch.jit.trace(_Scores(network.module, network.key).eval(), example, check_trace=False, strict=False)
+    scores = _Scores(network.module, network.key)
+    scores.training = False  # of this module alone: an exported program refuses eval(), and was exported in it
+    return torch.jit.trace(scores, example, check_trace=False, strict=False)
 
 
 def _of_script(network: Loaded, example: torch.Tensor) -> ConvertedGraph:
@@ -107,7 +109,7 @@ def _of_script(network: Loaded, example: torch.Tensor) -> ConvertedGraph:
             raise ModelError(f"OpenVINO cannot take this network ({description})")
     with optimized_execution(False):
         tensors = entries(network.module(example))
-    model, weights = _graph_of(unrolled(module))
+    model, weights = _graph_of(unrolled(module), example.shape[1])
     return ConvertedGraph(
         model=model,
         weights=weights,
@@ -125,14 +127,22 @@ def _of_onnx(network: OnnxNetwork) -> ConvertedGraph:
     return ConvertedGraph(model=model, weights=None, output=output, fixed_numbers=False)
 
 
-def _graph_of(script: Any) -> tuple[Any, Any]:
-    """The graph, and what holds its weights, which are those of torch."""
+def _graph_of(script: Any, bands: int) -> tuple[Any, Any]:
+    """The graph, and what holds its weights, which are those of torch.
+
+    TorchScript does not say the dtype of its image. Unsaid, numbers that meet the image have none that compiles.
+    """
+    from openvino import PartialShape, Type
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
     frontend = FrontEndManager().load_by_framework("pytorch")
     decoder = TorchScriptPythonDecoder(script)
-    return frontend.convert(frontend.load(decoder)), decoder
+    inputs = frontend.load(decoder)
+    (image,) = inputs.get_inputs()
+    inputs.set_element_type(image, Type.f32)
+    inputs.set_partial_shape(image, PartialShape([-1, bands, -1, -1]))
+    return frontend.convert(inputs), decoder
 
 
 def conversion_reason(error: Exception) -> str:

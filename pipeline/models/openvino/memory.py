@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from pipeline.errors import ModelError
 from pipeline.models.openvino import session
 from pipeline.models.openvino.convert import ConvertedGraph
-from pipeline.models.openvino.network import MAX_GRAPHS
+from pipeline.models.openvino.network import max_graphs
 from pipeline.models.runtimes.runtime import RuntimeMemory
 from pipeline.runtime.allocator import env_without_settings
 
@@ -62,6 +62,6 @@ def measure_memory(
         )
     costs = json.loads(result.stdout)
     return RuntimeMemory(
-        libraries=int(costs["library"] + MAX_GRAPHS * costs["graph"]),
+        libraries=int(costs["library"] + max_graphs(converted) * costs["graph"]),
         bytes_per_pixel=costs["image"] / (shape[2] * shape[3]),
     )

@@ -20,7 +20,7 @@ from pipeline.planning.runtimes.request import ChosenRuntime, RuntimeRequest
 from pipeline.planning.runtimes.table import measurements
 from pipeline.runtime import resources
 
-ADMISSION_VERSION = 1
+ADMISSION_VERSION = 2
 """Raised when conversion or comparison changes, so that networks are compared again."""
 RUNTIME_MEMORY_SIDE = 384
 """Side of the image whose memory is measured, px."""

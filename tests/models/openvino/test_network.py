@@ -6,6 +6,7 @@ Skipped where OpenVINO is not installed.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -185,16 +186,43 @@ def test_what_openvino_cannot_take_is_said_by_its_operator() -> None:
         OPENVINO.run(Loaded(module=Strange().eval(), identity_fields={}), SHAPE)
 
 
-def test_shapes_in_any_order_give_the_same_bytes_and_few_graphs_are_kept() -> None:
+def test_shapes_in_any_order_give_the_same_bytes_and_few_graphs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino_network, "GRAPHS_BYTES", 0)
     network, sides = loaded(networks.UNet()), [64, 72, 80, 88, 96, 104]
     images = {side: torch.randn(1, 3, side, 64, generator=torch.Generator().manual_seed(side)) for side in sides}
     first = OPENVINO.run(network, SHAPE)
     answers = {side: first(images[side]) for side in sides}
     assert isinstance(first.module, openvino_network.OpenVinoNetwork)
-    assert len(first.module._compiled) == openvino_network.MAX_GRAPHS
+    assert len(first.module._compiled) == openvino_network.ROW_GRAPHS
     second = OPENVINO.run(network, SHAPE)
     for side in [*reversed(sides), 64, 104, 64]:
         assert torch.equal(second(images[side]), answers[side])
+
+
+def test_the_room_of_a_smaller_image_goes_back_and_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    trims: list[int] = []
+    used = count(10**6, -600)  # each time that it is asked
+    monkeypatch.setattr(openvino_network.resources, "heap_in_use", lambda: next(used))
+    monkeypatch.setattr(openvino_network.resources, "trim_heap", lambda: trims.append(1))
+    module = OPENVINO.run(loaded(networks.Twice()), SHAPE).module
+    assert isinstance(module, openvino_network.OpenVinoNetwork)
+    for side, times in [(64, 0), (96, 1), (64, 1), (80, 1), (96, 1), (112, 2), (112, 2), (96, 2)]:
+        module(torch.zeros(1, 3, side, 64))
+        assert len(trims) == times
+        assert [len(filler) for filler in module._fillers] == [540] * times
+
+
+@pytest.mark.parametrize(
+    ("times", "graphs"), [(1000, openvino_network.ALL_GRAPHS), (6, 6), (1, openvino_network.ROW_GRAPHS)]
+)
+def test_as_many_graphs_are_kept_as_their_weights_allow(
+    times: int, graphs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = OPENVINO.run(loaded(networks.Twice()), SHAPE).module
+    assert isinstance(module, openvino_network.OpenVinoNetwork)
+    constants = [node for node in module.converted.model.get_ops() if node.get_type_name() == "Constant"]
+    monkeypatch.setattr(openvino_network, "GRAPHS_BYTES", times * sum(node.get_byte_size() for node in constants))
+    assert openvino_network.max_graphs(module.converted) == graphs
 
 
 def test_an_answer_stays_when_the_next_image_comes() -> None:
