@@ -5,7 +5,7 @@ Normalised, several at once where they are equal, turned and turned back where t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -25,6 +25,12 @@ from pipeline.runtime.clock import timed_stage
 from pipeline.runtime.device import out_of_memory
 from pipeline.runtime.transfer.base import DeviceBlock
 
+MEMORY_FORMATS: Mapping[str, torch.memory_format] = {
+    "channels_last": torch.channels_last,
+    "contiguous": torch.contiguous_format,
+}
+"""Orders of a tile's numbers in memory, by what a recipe calls them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forward:
@@ -43,6 +49,8 @@ class Forward:
 
     It is always as many, since kernels, and with them the last bits, are chosen by shape.
     """
+    memory_format: str = "channels_last"
+    """Key of `MEMORY_FORMATS`."""
 
     def __call__(
         self, pixels: Pixels, frame: Window, tiles: Iterable[Tile], raw: DeviceBlock | None = None
@@ -101,7 +109,8 @@ class Forward:
     def _run_network(self, x: torch.Tensor) -> torch.Tensor:
         try:
             with timed_stage("network"):
-                output = self.network(x.contiguous(memory_format=torch.channels_last)).to(torch.float32)
+                x = x.contiguous(memory_format=MEMORY_FORMATS[self.memory_format])
+                output = self.network(x).to(torch.float32)
         except Exception as error:  # a network raises whatever its layers raise
             if out_of_memory(error):
                 raise

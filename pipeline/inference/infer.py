@@ -77,6 +77,7 @@ class Inference:
             probabilities=recipe.averages_probabilities,
             augment=recipe.augment,
             batch=recipe.batch,
+            memory_format=recipe.memory_format,
         )
 
     @property
