@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,7 +47,7 @@ def main(
             )
             for path in paths
         ]
-        times = [cpu_seconds(lambda job=job: pipeline.run(job, quiet=True)) for job in jobs]
+        times = [cpu_seconds(partial(pipeline.run, job, quiet=True)) for job in jobs]
         network, threads = prepare_job(jobs[-1]).network, torch.get_num_threads()
         arithmetic = forward(network, side, threads)
     rest = statistics.median(times[1:])

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-STRIP_PX = 2**16
+CACHED_PX = 2**16
 """Pixels of a strip: a plane of float32 takes 256 KiB."""
-STRIP_NUMBERS = 2**18
+CACHED_NUMBERS = 2**18
 """Numbers of a strip whose classes lie side by side and are brought apart: 1 MiB."""
-MAX_CLASSES = 256
+MAX_BYTE_CLASSES = 256
 """Classes that a byte counts."""
 MAX_CLASSES_APART = 32
 """Classes side by side from which torch is as fast: to bring them apart takes what is gained."""
@@ -33,10 +33,10 @@ def largest_class(logits: torch.Tensor) -> torch.Tensor:
         (rows, cols) uint8 of up to 256 classes on a CPU, else int64.
     """
     by_planes = logits.stride(2) == 1
-    maximum = MAX_CLASSES if by_planes else MAX_CLASSES_APART
+    maximum = MAX_BYTE_CLASSES if by_planes else MAX_CLASSES_APART
     if logits.device.type != "cpu" or logits.dtype != torch.float32 or not 1 < len(logits) <= maximum:
         return logits.max(0).indices  # of equals the first; several times faster than argmax over a strided class axis
-    return _by_strips(logits.detach(), STRIP_PX if by_planes else STRIP_NUMBERS // len(logits))
+    return _by_strips(logits.detach(), CACHED_PX if by_planes else CACHED_NUMBERS // len(logits))
 
 
 def _by_strips(logits: torch.Tensor, strip_px: int) -> torch.Tensor:

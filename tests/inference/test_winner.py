@@ -18,8 +18,8 @@ def drawn(classes: int, rows: int = 67, cols: int = 41) -> torch.Tensor:
 def test_strips_find_the_class_that_torch_finds_whole(
     classes: int, layout: torch.memory_format, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(winner, "STRIP_PX", 200)  # four rows, and three at the end
-    monkeypatch.setattr(winner, "STRIP_NUMBERS", 200 * classes)
+    monkeypatch.setattr(winner, "CACHED_PX", 200)  # four rows, and three at the end
+    monkeypatch.setattr(winner, "CACHED_NUMBERS", 200 * classes)
     logits = drawn(classes).contiguous(memory_format=layout)[0]
     assert torch.equal(largest_class(logits).to(torch.int64), logits.max(0).indices)
 
