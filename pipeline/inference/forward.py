@@ -5,7 +5,7 @@ Normalised, several at once where they are equal, turned and turned back where t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -27,6 +27,12 @@ from pipeline.runtime.clock import timed_stage
 from pipeline.runtime.device import out_of_memory
 from pipeline.runtime.transfer.base import DeviceBlock
 
+MEMORY_FORMATS: Mapping[str, torch.memory_format] = {
+    "channels_last": torch.channels_last,
+    "contiguous": torch.contiguous_format,
+}
+"""Orders of a tile's numbers in memory, by what a recipe calls them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forward:
@@ -47,6 +53,8 @@ class Forward:
     """
     cropped: CroppedNetwork | None = None
     """The network as it computes a part of a tile, where halos are cropped on their way through it; of batches of 1."""
+    memory_format: str = "channels_last"
+    """Key of `MEMORY_FORMATS`."""
 
     def __call__(
         self, pixels: Pixels, frame: Window, tiles: Iterable[Tile], raw: DeviceBlock | None = None
@@ -116,7 +124,8 @@ class Forward:
         run = network or self.network
         try:
             with timed_stage("network"):
-                output = run(x.contiguous(memory_format=torch.channels_last)).to(torch.float32)
+                x = x.contiguous(memory_format=MEMORY_FORMATS[self.memory_format])
+                output = run(x).to(torch.float32)
         except Exception as error:  # a network raises whatever its layers raise
             if out_of_memory(error):
                 raise

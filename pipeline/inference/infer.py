@@ -81,6 +81,7 @@ class Inference:
             augment=recipe.augment,
             batch=recipe.batch,
             cropped=cropped,
+            memory_format=recipe.memory_format,
         )
 
     @property

@@ -55,6 +55,8 @@ class Recipe:
     """Release of the runtime that the store keeps to, such as 2026.4; empty where it keeps to none."""
     values: ValuesSpec = field(default_factory=ValuesSpec)
     """What the layer of that name holds; without channels where there is none."""
+    memory_format: str = "channels_last"
+    """Order of a tile's numbers in memory: a key of `pipeline.inference.forward.MEMORY_FORMATS`."""
     has_variance: bool = False
     """Whether the variance between several networks follows what they return, channel by channel."""
 

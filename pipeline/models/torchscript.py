@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from pipeline.config import ModelConfig
+from pipeline.models.kept_module import kept_module
 from pipeline.models.loaded import Loaded
 from pipeline.models.several_inputs.by_forward import with_one_image
 from pipeline.models.weights import sha256
@@ -28,11 +29,11 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
         The file holds something else, or its inputs are others than the config names.
     """
     assert model.path is not None
-    module = read_module(model.path, device)
-    module.eval().float()
+    path, digest = model.path, sha256(model.path)
+    module = kept_module(("torchscript", digest, str(device)), lambda: read_module(path, device).eval().float())
     return Loaded(
         module=with_one_image(module, model),
-        identity_fields={"kind": "torchscript", "sha256": sha256(model.path)},
+        identity_fields={"kind": "torchscript", "sha256": digest},
         key=model.output.key,
     )
 

@@ -17,6 +17,8 @@ LARGE_TILE_MIN_BLOCKS = 9
 """Blocks from which that pays: for fewer, laying out the memory takes as long as the arithmetic that it saves."""
 MIN_AUTO_CORE, MAX_AUTO_CORE = 1024, 3072
 """Limits of a core that ``auto`` chooses, px."""
+CACHED_CORE = 512
+"""Core of a network of single pixels on a CPU, px: what a tile passes through stays in the cache of a core."""
 SMALLEST_CORE = 64
 """Core below which memory gains nothing, px."""
 DEFAULT_BLEND_SIZE = 512
@@ -69,7 +71,7 @@ def is_oversized(request: PlanRequest, tiles: TilePlan) -> bool:
         request.tile == "auto"
         and halo is not None
         and not _fixed(request)
-        and tiles.core > _fitted(request, _worthwhile_core(halo), halo)
+        and tiles.core > _fitted(request, _worthwhile_core(request, halo), halo)
     )
 
 
@@ -80,7 +82,7 @@ def _fixed(request: PlanRequest) -> bool:
 
 def _shrinking(request: PlanRequest, halo: int, unit: int) -> Iterator[int]:
     """Cores from what is worth its memory down; blocks are whole units, and would cut a core that is not."""
-    core = _fitted(request, _worthwhile_core(halo), halo)
+    core = _fitted(request, _worthwhile_core(request, halo), halo)
     wide = _fitted(request, min(round(LARGE_CORE_PER_HALO * halo / unit) * unit, MAX_AUTO_CORE), halo)
     if wide > core:
         yield wide
@@ -91,7 +93,9 @@ def _shrinking(request: PlanRequest, halo: int, unit: int) -> Iterator[int]:
     yield smallest
 
 
-def _worthwhile_core(halo: int) -> int:
+def _worthwhile_core(request: PlanRequest, halo: int) -> int:
+    if request.pixelwise and halo == 0:
+        return CACHED_CORE
     return min(max(CORE_PER_HALO * halo, MIN_AUTO_CORE), MAX_AUTO_CORE)
 
 

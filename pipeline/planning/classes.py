@@ -95,6 +95,7 @@ def recipe(
     crop: bool = False,
     runtime: str = "torch",
     runtime_release: str = "",
+    memory_format: str = "channels_last",
 ) -> tuple[Recipe, tuple[ClassRow, ...]]:
     """The recipe and the class table of a network with so many output channels, whose activation is decided.
 
@@ -129,6 +130,7 @@ def recipe(
         crop=crop,
         runtime=runtime,
         runtime_release=runtime_release,
+        memory_format=memory_format,
         values=resolve_values(config, channels, resolved.classes),
         has_variance="variance" in config.output.layers,
     )

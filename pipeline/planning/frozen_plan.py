@@ -9,6 +9,7 @@ import torch
 
 from pipeline.config import Config, FrozenPlanConfig
 from pipeline.errors import ConfigError, StoreError
+from pipeline.inference.forward import MEMORY_FORMATS
 from pipeline.interfaces import Locality
 from pipeline.locations import Place
 from pipeline.planning import memory
@@ -24,7 +25,6 @@ from pipeline.planning.fingerprint import (
 from pipeline.planning.option import Resolved, locked_values
 from pipeline.planning.options import OPTIONS, RECIPE_OPTIONS
 from pipeline.planning.options.dates import FROZEN_PLANS
-from pipeline.planning.options.execution import MEMORY_FORMAT
 from pipeline.planning.types import TilePlan
 from pipeline.runtime.backends import backend_of
 
@@ -137,12 +137,12 @@ def _usable(locked: FrozenPlanConfig) -> Stored:
         lacking = {option.name for option in RECIPE_OPTIONS if option.since <= FROZEN_PLANS} - recipe.keys()
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise ConfigError(_damaged(str(error))) from error
-    if lacking or recipe["memory_format"] != MEMORY_FORMAT:
+    if lacking or recipe["memory_format"] not in MEMORY_FORMATS:
         raise ConfigError(
             _damaged(
                 f"locked.recipe lacks {', '.join(sorted(lacking))}"
                 if lacking
-                else f"locked.recipe.memory_format is not {MEMORY_FORMAT}"
+                else f"locked.recipe.memory_format is none of {', '.join(MEMORY_FORMATS)}"
             )
         )
     return {

@@ -25,6 +25,7 @@ from pipeline.planning import edges, halo, memory, workers
 from pipeline.planning.candidates import DEFAULT_BLEND_SIZE
 from pipeline.planning.chunk_limit import check_source_chunks
 from pipeline.planning.cropping import ChosenCropping
+from pipeline.planning.memory_format import is_pixelwise
 from pipeline.planning.runtimes.request import ChosenRuntime
 from pipeline.planning.search import fit_workers, over_budget, search_plan
 from pipeline.planning.types import Plan, PlanRequest, TilePlan, WorkerLayout
@@ -224,6 +225,7 @@ def _plan_request(
         streams=_streams(inputs),
         cropped=inputs.cropping.network,
         area_blocks=inputs.area.blocks if inputs.area else None,
+        pixelwise=is_pixelwise(locality, inputs.device),
         pad=config.tile.pad,
         near=near,
         far=far,
@@ -250,8 +252,7 @@ def _check_margin(locality: Locality, halo_decision: halo.HaloDecision) -> None:
 
 
 def _streams(inputs: PlanInputs) -> tuple[int, ...]:
-    radius = inputs.locality.radius.largest if inputs.locality.radius else None
-    return workers.streams(inputs.config, inputs.device, radius, inputs.runtime.name)
+    return workers.streams(inputs.config, inputs.device, inputs.runtime.name)
 
 
 def _streams_for(inputs: PlanInputs, threads: int) -> int:

@@ -51,6 +51,7 @@ from pipeline.planning.job import Job
 from pipeline.planning.load_network import network_on_source
 from pipeline.planning.locate_network import LocatedNetwork, locate_network
 from pipeline.planning.members import settle_members
+from pipeline.planning.memory_format import choose_memory_format
 from pipeline.planning.normalise_text import NORMALISE_KEY
 from pipeline.planning.option import Resolved
 from pipeline.planning.options import recipe_of_store
@@ -365,6 +366,9 @@ def _recipe(
         crop=inputs.cropping.network is not None and plan.tiles.halo is not None,
         runtime=inputs.runtime.name,
         runtime_release=inputs.runtime.release,
+        memory_format=choose_memory_format(
+            opened.network, inputs.locality, inputs.device, inputs.runtime.name, opened.recipe.get("memory_format")
+        ),
         threads=opened.stored["recipe"]["threads"] if opened.stored else max(threads, 1),
     )
 

@@ -81,6 +81,8 @@ class PlanRequest:
     """That each process computes with."""
     streams: tuple[int, ...] = (1,)
     """Tiles that may be computed at once in each process, among which the cores are shared evenly."""
+    pixelwise: bool = False
+    """Whether the network sees single pixels on a CPU, so that a tile may be as small as the CPU's cache."""
     pad: str = "none"
     """How the raster is padded at its edges: ``none``, ``reflect`` or ``constant``."""
     near: tuple[int, int] = (0, 0)

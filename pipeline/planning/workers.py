@@ -104,13 +104,13 @@ def threads_per_process(config: Config, device: torch.device) -> int:
     return max(1, resources.cores() // count)
 
 
-def streams(config: Config, device: torch.device, radius: int | None, runtime: str = "torch") -> tuple[int, ...]:
+def streams(config: Config, device: torch.device, runtime: str = "torch") -> tuple[int, ...]:
     """Tiles that each process may compute at once: as many as asked for.
 
     Else one, and whatever shares its cores evenly where that is safe and pays.
 
     Safe is what holds nothing between calls: code of others may. A GPU computes one at a time, and so do runtimes that
-    are not made for several threads. Networks that look at single pixels gain nothing.
+    are not made for several threads.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def streams(config: Config, device: torch.device, radius: int | None, runtime: s
                 f"Give 1, or auto."
             )
         return (execution.streams,)
-    suits = obstacle is None and not _runs_user_code(config.model) and execution.facts.local and radius != 0
+    suits = obstacle is None and not _runs_user_code(config.model) and execution.facts.local
     return tuple(count for count in range(maximum, 0, -1) if cores % count == 0) if suits else (1,)
 
 

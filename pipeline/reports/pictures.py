@@ -109,8 +109,7 @@ def map_picture(indexes: npt.NDArray[np.integer[Any]], colors: npt.NDArray[np.ui
     """
     if len(colors) > 256:
         return _encoded(_enlarged(Image.fromarray(colors[indexes])), "PNG", MAX_MAP_BYTES)
-    image = Image.fromarray(indexes.astype(np.uint8)).convert("P")
-    image.putdata(indexes.astype(np.uint8).ravel())
+    image = _of_palette(indexes.astype(np.uint8))
     image.putpalette(colors[:, :3].tobytes())
     image.info["transparency"] = colors[:, 3].tobytes()
     return _encoded(_enlarged(image), "PNG", MAX_MAP_BYTES)
@@ -158,11 +157,15 @@ def _classes(codes: npt.NDArray[Any], spec: StoreSpec) -> Image.Image:
     class_codes = np.array([row.code for row in table])
     places = np.searchsorted(class_codes, codes).clip(max=len(class_codes) - 1)
     indexes = np.where(class_codes[places] == codes, places, len(class_codes)).astype(np.uint8)
-    image = Image.fromarray(indexes).convert("P")
-    image.putdata(indexes.ravel())
+    image = _of_palette(indexes)
     image.putpalette(bytes(byte for row in table for byte in row.rgb) + bytes(3))
     image.info["transparency"] = len(class_codes)
     return image
+
+
+def _of_palette(indexes: npt.NDArray[np.uint8]) -> Image.Image:
+    """(rows, cols) places in a palette as they are; a conversion would look for the nearest colours instead."""
+    return Image.frombytes("P", (indexes.shape[1], indexes.shape[0]), np.ascontiguousarray(indexes).tobytes())
 
 
 def _numbers(stored: npt.NDArray[Any], spec: StoreSpec) -> Image.Image:

@@ -374,3 +374,18 @@ def test_a_plan_that_is_there_computes_as_many_tiles_at_once_as_fit() -> None:
         assert plan.peak <= plan.budget or budget == 600
         counts.append(plan.worker_layout.streams)
     assert counts == [4, 3, 2, 1, 1]
+
+
+def test_a_network_of_single_pixels_has_tiles_that_stay_in_the_cache_and_blocks_as_large_as_ever() -> None:
+    wish = replace(WISH, halo=HaloDecision(halo=0, exact=True, reason=""), multiple=1, minimum=1)
+    small, large = search_plan(replace(wish, pixelwise=True)), search_plan(wish)
+    assert (small.tiles.size, large.tiles.size) == (512, 1024)
+    assert small.tiles.block == large.tiles.block == 1024
+    assert small.peak < large.peak
+
+
+def test_a_halo_that_is_asked_for_or_a_size_is_kept_for_single_pixels_too() -> None:
+    wish = replace(WISH, multiple=1, minimum=1, pixelwise=True)
+    assert search_plan(replace(wish, halo=HaloDecision(halo=8, exact=True, reason=""))).tiles.core >= 1024
+    exact = HaloDecision(halo=0, exact=True, reason="")
+    assert search_plan(replace(wish, halo=exact, tile=768)).tiles.size == 768

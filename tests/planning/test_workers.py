@@ -95,15 +95,12 @@ def test_a_job_of_slurm_has_its_own_memory(tmp_path: Path) -> None:
     assert workers.budget(config(tmp_path, memory="3GiB", **SLURM)) == 3 * 2**30
 
 
-def streams(
-    folder: Path, device: torch.device = CPU, radius: int | None = 40, runtime: str = "torch", **execution: Any
-) -> tuple[int, ...]:
-    return workers.streams(config(folder, **{"engine": "threads", **execution}), device, radius, runtime)
+def streams(folder: Path, device: torch.device = CPU, runtime: str = "torch", **execution: Any) -> tuple[int, ...]:
+    return workers.streams(config(folder, **{"engine": "threads", **execution}), device, runtime)
 
 
 def test_tiles_share_the_cores_evenly(tmp_path: Path, eight: None) -> None:
     assert streams(tmp_path) == (8, 4, 2, 1)
-    assert streams(tmp_path, radius=None) == (8, 4, 2, 1)
     assert streams(tmp_path, engine="processes", processes=4) == (2, 1)
     assert streams(tmp_path, workers=3) == (2, 1)
 
@@ -115,12 +112,11 @@ def test_tiles_share_the_cores_evenly(tmp_path: Path, eight: None) -> None:
         {"runtime": "compile"},
         {"runtime": "openvino"},
         {"engine": "serial"},
-        {"radius": 0},
         SLURM,
         ADDRESS,
     ],
 )
-def test_one_tile_is_computed_at_a_time_where_several_cannot_be_or_gain_nothing(
+def test_one_tile_is_computed_at_a_time_where_several_cannot_be(
     tmp_path: Path, eight: None, alone: dict[str, Any]
 ) -> None:
     assert streams(tmp_path, **alone) == (1,)
@@ -132,9 +128,9 @@ def test_code_that_is_not_ours_is_called_by_one_thread_unless_somebody_says_othe
     said = load_config(
         scenes.config(tmp_path, model={"kind": "python", "factory": "network.py:make"}, execution={"engine": "threads"})
     )
-    assert workers.streams(said, CPU, 40) == (1,)
+    assert workers.streams(said, CPU) == (1,)
     asked = said.model_copy(update={"execution": said.execution.model_copy(update={"streams": 3})})
-    assert workers.streams(asked, CPU, 40) == (3,)
+    assert workers.streams(asked, CPU) == (3,)
 
 
 @pytest.mark.parametrize(

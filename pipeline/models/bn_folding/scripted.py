@@ -15,12 +15,24 @@ from torch.jit import optimized_execution  # type: ignore[attr-defined]  # publi
 from pipeline.models.bn_folding.arithmetic import folding_message
 from pipeline.models.weights.file_type import first_line
 
+_Result = tuple[torch.nn.Module | None, str]
+_last_result: dict[torch.nn.Module, _Result] = {}
+"""What came of the module that was folded last, which several jobs of one process may have."""
 
-def fold(module: torch.nn.Module) -> tuple[torch.nn.Module | None, str]:
+
+def fold(module: torch.nn.Module) -> _Result:
     """A frozen copy, or None; and what was done, or why nothing was.
 
     It is worth its while without batch norm too: it holds about half of the memory.
     """
+    kept = _last_result.get(module)
+    if kept is None:
+        _last_result.clear()
+        kept = _last_result[module] = _fold(module)
+    return kept
+
+
+def _fold(module: torch.nn.Module) -> _Result:
     if any(getattr(part, "training", False) for part in module.modules()):
         return None, "parts of the TorchScript are in training mode"
     try:

@@ -51,6 +51,16 @@ def members(path: Path) -> dict[str, zipfile.ZipInfo]:
 
 def is_package(path: Path, names: tuple[str, ...]) -> bool:
     """Whether a file is a zip archive with one of these names at its top, or in its one folder."""
+    try:
+        state = path.stat()
+    except OSError:
+        return False
+    return _holds_any(path.resolve(), names, (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns))
+
+
+@lru_cache(maxsize=64)
+def _holds_any(path: Path, names: tuple[str, ...], _: tuple[int, ...]) -> bool:
+    """As `is_package`, read once for each state of the file: every command asks several times."""
     if not zipfile.is_zipfile(path):
         return False
     try:

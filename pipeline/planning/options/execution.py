@@ -5,9 +5,6 @@ from __future__ import annotations
 from pipeline.planning.option import AUTO, Option, Resolved
 from pipeline.planning.options.dates import FIRST_STORES
 
-MEMORY_FORMAT = "channels_last"
-"""In which the network is given its tiles."""
-
 
 def _frozen_device(job: Resolved) -> str:
     device = job.config.execution.device
@@ -57,8 +54,9 @@ EXECUTION_OPTIONS: tuple[Option, ...] = (
     Option(
         key="execution.memory_format",
         since=FIRST_STORES,
-        explanation="order of a tile's numbers in memory: always channels_last, no field of the config",
-        resolved=lambda job: MEMORY_FORMAT,
+        explanation="order of a tile's numbers in memory: channels_last, or contiguous of narrow networks of single "
+        "pixels; no field of the config",
+        resolved=lambda job: job.recipe.memory_format,
         in_fingerprint=False,
         in_recipe=True,
     ),
