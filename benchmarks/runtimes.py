@@ -128,7 +128,7 @@ def compared(name: str, runtime: str, side: int, rounds: int) -> str:
     )
 
 
-def cpu_seconds(network: Loaded, image: torch.Tensor) -> float:
+def cpu_seconds(network: Callable[[torch.Tensor], torch.Tensor], image: torch.Tensor) -> float:
     """Of all threads, for one pass."""
     before = resource.getrusage(resource.RUSAGE_SELF)
     network(image)

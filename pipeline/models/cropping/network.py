@@ -63,7 +63,7 @@ class CroppedNetwork:
             returned = cropper.run(self.network.scores, x)
             if returned is not None:
                 return self._kept(returned, regions.output, keep)
-            self._remember((height, width, keep), None)
+            self._compute_whole(height, width, keep)
         return self.network(x)[(..., *keep.slices)]
 
     def cost(self, height: int, width: int, keep: Window) -> CroppingCost:
@@ -88,18 +88,23 @@ class CroppedNetwork:
     def _planned(self, height: int, width: int, keep: Window) -> Regions | None:
         """What is cut; None where that cannot be."""
         key = (height, width, keep)
-        if key not in self._regions:
-            try:
-                self._remember(key, plan_regions(self.record, height, width, self._output_part(height, width, keep)))
-            except Unsupported:
-                self._remember(key, None)
-        return self._regions[key]
-
-    def _remember(self, key: tuple[int, int, Window], regions: Regions | None) -> None:
         with self._lock:
-            if len(self._regions) >= MAX_SHAPES:
-                self._regions.clear()
-            self._regions[key] = regions
+            if key not in self._regions:
+                if len(self._regions) >= MAX_SHAPES:
+                    self._regions.clear()
+                self._regions[key] = self._plan(height, width, keep)
+            return self._regions[key]
+
+    def _plan(self, height: int, width: int, keep: Window) -> Regions | None:
+        try:
+            return plan_regions(self.record, height, width, self._output_part(height, width, keep))
+        except Unsupported:
+            return None
+
+    def _compute_whole(self, height: int, width: int, keep: Window) -> None:
+        """Tiles of this size from now on."""
+        with self._lock:
+            self._regions[height, width, keep] = None
 
     def _output_part(self, height: int, width: int, keep: Window) -> Window:
         """What decides the part, px of what the network returns."""
