@@ -12,9 +12,11 @@ and object storage are left out, and workers that share two cores answer later t
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,14 +85,11 @@ def main(
     if serve:
         asyncio.run(_serve(serve, workers))
         return
+    head = ["workers", "block s", "blocks", "busy", "all at work after s", "CPU ms per block", "growth MiB"]
     with _cluster(workers, processes) as client:
         seen = measure(client, Sleep(seconds), workers * rounds)
-    print(
-        table(
-            ["workers", "block s", "blocks", "busy", "all at work after s", "CPU ms per block", "growth MiB"],
-            [row(seen, workers, seconds)],
-        )
-    )
+        # before the end of so many workers, which takes long and may fail
+        print(table(head, [row(seen, workers, seconds)]), flush=True)
 
 
 def row(seen: Seen, workers: int, seconds: float) -> list[str]:
@@ -123,20 +122,19 @@ def measure(client: Any, work: Sleep, blocks: int) -> Seen:
 def _cluster(workers: int, processes: int) -> Iterator[Any]:
     from distributed import Client, Scheduler, SpecCluster
 
-    from pipeline.engines.dask.cluster_settings import SCHEDULER_OPTIONS
+    from pipeline.engines.dask.cluster_settings import SCHEDULER_OPTIONS, dashboard
+    from pipeline.interfaces import EngineOptions
 
-    options = {"protocol": "tcp://", "host": "127.0.0.1", "port": 0, "dashboard": False, **SCHEDULER_OPTIONS}
+    options = {"protocol": "tcp://", "host": "127.0.0.1", "port": 0, **dashboard(EngineOptions()), **SCHEDULER_OPTIONS}
     with (
-        SpecCluster(
-            scheduler={"cls": Scheduler, "options": options},
-            workers={},
-            silence_logs=50,
-        ) as cluster,
+        tempfile.TemporaryDirectory() as scratch,
+        SpecCluster(scheduler={"cls": Scheduler, "options": options}, workers={}, silence_logs=50) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         share = [workers // processes + (k < workers % processes) for k in range(processes)]
         command = [sys.executable, "-m", "benchmarks.thousand_workers", "--serve", cluster.scheduler_address]
-        servers = [subprocess.Popen([*command, "--workers", str(count)]) for count in share if count]
+        environment = {**os.environ, "DASK_TEMPORARY_DIRECTORY": scratch}
+        servers = [subprocess.Popen([*command, "--workers", str(count)], env=environment) for count in share if count]
         try:
             client.wait_for_workers(workers, timeout=START_S)
             yield client
@@ -151,7 +149,16 @@ async def _serve(address: str, count: int) -> None:
     import dask
     from distributed import Worker
 
-    options = {"nthreads": 1, "memory_limit": None, "dashboard": False, "host": "127.0.0.1", "silence_logs": 50}
+    from pipeline.engines.dask.cluster_settings import dashboard
+    from pipeline.interfaces import EngineOptions
+
+    options = {
+        "nthreads": 1,
+        "memory_limit": None,
+        "host": "127.0.0.1",
+        "silence_logs": 50,
+        **dashboard(EngineOptions()),
+    }
     with dask.config.set(QUIET):
         await asyncio.gather(*(Worker(address, **options) for _ in range(count)))
         await asyncio.Event().wait()

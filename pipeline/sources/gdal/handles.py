@@ -108,7 +108,7 @@ def tile_table_bytes(dataset: DatasetReader) -> int:
         return 0
     rows, cols = dataset.block_shapes[0]
     planes = 1 if dataset.interleaving is not None and dataset.interleaving.name == "pixel" else dataset.count
-    return -(-dataset.height // rows) * -(-dataset.width // cols) * planes * _TABLE_ENTRY_BYTES
+    return int(-(-dataset.height // rows) * -(-dataset.width // cols) * planes) * _TABLE_ENTRY_BYTES
 
 
 def _open(path: str, access: FileAccess | None) -> Handle:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +81,7 @@ class Disk:
             if not path.endswith(PARTIAL):
                 yield f"{prefix}{path[len(below) :]}".lstrip("/")
 
-    def folders(self, prefix: str = "") -> Iterator[tuple[str, list[str]]]:
+    def folders(self, prefix: str = "") -> Iterator[tuple[str, Sequence[str]]]:
         """Names of finished files below a folder, in order, with the key of the folder that holds them."""
         below = str(self.root / prefix)
         for folder, names in _folders(below):

@@ -128,7 +128,7 @@ class Bucket:
                 return
             yield from (item["path"][below:] for item in page)
 
-    def folders(self, prefix: str = "") -> Iterator[tuple[str, list[str]]]:
+    def folders(self, prefix: str = "") -> Iterator[tuple[str, Sequence[str]]]:
         """Names of the objects below a folder as the storage orders them, with the key of the folder that holds them.
 
         By the same requests as `list`.
