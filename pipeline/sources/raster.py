@@ -28,7 +28,7 @@ from pipeline.sources.gdal.access import FileAccess, look_at_file
 from pipeline.sources.gdal.colours import AS_STORED, Picture, picture_of, rgb_of
 from pipeline.sources.gdal.file_identity import identity_of
 from pipeline.sources.gdal.georeference import georeference_of
-from pipeline.sources.gdal.handles import Handle, Handles
+from pipeline.sources.gdal.handles import SHARED_FROM_BYTES, Handle, Handles, tile_table_bytes
 from pipeline.sources.gdal.notes import news_of, notes_of
 from pipeline.sources.gdal.opening import bands_of, last_line, without_sample
 from pipeline.sources.gdal.options import Settings, gdal_env, gdal_options, mask_urls
@@ -120,8 +120,9 @@ class RasterSource:
 
     @property
     def open_files(self) -> int:
-        """Bytes that the files of a mosaic hold while they are open."""
-        return self.mosaic.size
+        """Bytes that the files of a mosaic hold while they are open, or the table of very many tiles of one file."""
+        table = tile_table_bytes(self.dataset)
+        return self.mosaic.size + (table if table >= SHARED_FROM_BYTES else 0)
 
     @property
     def working_bytes(self) -> int:
@@ -188,7 +189,8 @@ class RasterSource:
 
     def _read_frame(self, window: Window) -> Frame:
         frame = RasterioWindow(window.col, window.row, window.width, window.height)
-        with gdal_env(self.settings), self._handle.env():
+        handle = self._handle
+        with gdal_env(self.settings), handle.env(), self._handles.reading():
             raw = self._raw(frame)
             causes = self._validity.of(raw, frame)
             alpha = None if self.picture.alpha is None else self.dataset.read(self.picture.alpha, window=frame)

@@ -24,9 +24,21 @@ from pipeline.store.lifecycle import main_layer_of, open_layer
 
 ABSENT_CHUNK = upload_checksums.EMPTY_CHUNK
 """Stands for a chunk that holds nothing but the fill value and has no file."""
-_NAME = re.compile(r"r(\d+)/b(\d+)\.(json|failed)$")
+_ROW = re.compile(r"r(\d+)$")
+_NAMES = re.compile(r"^b(\d+)\.(json|failed)$", re.MULTILINE)
 
 BlockPosition = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowRecords:
+    """What is noted of the blocks of one row, by the names of their records alone."""
+
+    row: int
+    committed: list[int]
+    """Columns of blocks that have a record, in order."""
+    failed: list[int]
+    """Columns of blocks that have a note of a failure, in order; one that was committed meanwhile may be among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +73,31 @@ class Ledger:
 
     def listed(self) -> Iterator[BlockPosition]:
         """Blocks that have a record, in order, one folder at a time."""
-        yield from self._listed(self._folder, "json")
+        return ((records.row, col) for records in self.rows() for col in records.committed)
+
+    def rows(self) -> Iterator[RowRecords]:
+        """What is noted of each row that has anything, in order: one row is held at a time, and no record is read."""
+        return self._rows(self._folder)
 
     def committed(self) -> set[BlockPosition]:
         """Blocks that have a record, by listing alone."""
-        return set(self._listed(self._folder, "json"))
+        return set(self.listed())
 
     def committed_in(self, row: int) -> set[BlockPosition]:
         """Blocks of one block row that have a record: what a pass over very many blocks holds at once."""
-        return set(self._listed(self._row(row), "json"))
+        return {(records.row, col) for records in self._rows(self._row(row)) for col in records.committed}
 
     def count(self) -> int:
         """How many blocks have a record."""
-        return sum(1 for _ in self._listed(self._folder, "json"))
+        return sum(len(records.committed) for records in self.rows())
 
     def failures(self) -> dict[BlockPosition, str]:
         """Blocks that failed when they were last tried and are not committed since, and why."""
-        notes = (
-            (block, self._read_or_empty(self._key(block, "failed"))) for block in self._listed(self._folder, "failed")
-        )
+        return self.reasons((records.row, col) for records in self.rows() for col in records.failed)
+
+    def reasons(self, blocks: Iterable[BlockPosition]) -> dict[BlockPosition, str]:
+        """Why each of some blocks failed, of those that have a note and are not committed since."""
+        notes = ((block, self._read_or_empty(self._key(block, "failed"))) for block in blocks)
         return {
             block: _reason(data)
             for block, data in notes
@@ -120,11 +138,16 @@ class Ledger:
     def _row(self, row: int) -> str:
         return f"{self._folder}/r{row:05d}"
 
-    def _listed(self, folder: str, ending: str) -> Iterator[BlockPosition]:
-        for key in self._files.list(folder):
-            match = _NAME.search(key)
-            if match and match[3] == ending:
-                yield int(match[1]), int(match[2])
+    def _rows(self, folder: str) -> Iterator[RowRecords]:
+        for key, names in self._files.folders(folder):
+            match = _ROW.search(key)
+            notes = _NAMES.findall("\n".join(names)) if match else []
+            if match and notes:
+                yield RowRecords(
+                    row=int(match[1]),
+                    committed=[int(col) for col, ending in notes if ending == "json"],
+                    failed=[int(col) for col, ending in notes if ending == "failed"],
+                )
 
 
 def commit_block(

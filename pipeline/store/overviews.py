@@ -217,7 +217,7 @@ def levels(path: Place, spec: StoreSpec, block: int | None = None) -> list[Overv
     per_level = (
         [None] * len(tasks)
         if block is None
-        else overview_blocks_above(Ledger(path).committed(), block, spec.overview_block, spec.levels)
+        else overview_blocks_above(Ledger(path).listed(), block, spec.overview_block, spec.levels)
     )
     return [OverviewLevel(task=task, selected=selected) for task, selected in zip(tasks, per_level, strict=True)]
 

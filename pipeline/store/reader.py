@@ -181,7 +181,7 @@ def _has_level(path: Place, level: int) -> bool:
 
 def _requested_blocks(path: Place, meta: dict[str, Any], level: int, side: int) -> int | None:
     if level and "asked" in meta:
-        return len(overview_blocks_above(Ledger(path).committed(), meta["tiles"]["block"], side, level + 1)[-1])
+        return len(overview_blocks_above(Ledger(path).listed(), meta["tiles"]["block"], side, level + 1)[-1])
     return meta.get("asked")
 
 

@@ -14,7 +14,7 @@ from pipeline.locations import Place, Remote
 from pipeline.store.cleaned import ROOT_KEY, recorded_fingerprint
 from pipeline.store.files import files_at
 from pipeline.store.lease.lease import holders
-from pipeline.store.ledger import Ledger
+from pipeline.store.ledger import BlockPosition, Ledger
 from pipeline.store.lifecycle import main_layer_of, open_layer, read_store_meta
 from pipeline.store.spec import overview_block
 
@@ -65,11 +65,11 @@ def status(path: Place) -> Status:
     """
     meta, ledger = read_store_meta(path, "blocks"), Ledger(path)
     rows, cols = meta["blocks"]
-    failures = {f"{row},{col}": reason for (row, col), reason in ledger.failures().items()}
     verdict = meta.get("certificate")
     certificate = {key: verdict[key] for key in ("passed", "why")} if verdict else None
     blocks, complete = meta.get("asked", rows * cols), bool(meta.get("complete"))
-    committed, share = _committed(path, meta, blocks)
+    committed, share, failed = _tally(ledger, meta, blocks)
+    failures = {f"{row},{col}": reason for (row, col), reason in ledger.reasons(failed).items()}
     overview_counts = _overviews(path)
     cleaned = _cleaned(path, meta, blocks, overview_counts)
     whole = (
@@ -111,7 +111,7 @@ def overviews(path: Place) -> tuple[int, int]:
     if "asked" not in meta:
         return done, sum(_blocks(path, level) for level in levels)
     blocks_per_level = (
-        overview_blocks_above(Ledger(path).committed(), meta["tiles"]["block"], _side(path, 1), len(levels) + 1)
+        overview_blocks_above(Ledger(path).listed(), meta["tiles"]["block"], _side(path, 1), len(levels) + 1)
         if levels
         else []
     )
@@ -137,17 +137,40 @@ def _blocks(path: Place, level: int) -> int:
     return -(-height // side) * -(-width // side)
 
 
-def _committed(path: Place, meta: dict[str, Any], blocks: int) -> tuple[int, float]:
-    """Committed blocks, and their share: of the pixels, or of the blocks where it is these that are asked for."""
-    ledger, tiles = Ledger(path), meta.get("tiles")
-    if "asked" in meta or not isinstance(tiles, dict) or not tiles.keys() >= {"height", "width", "block"}:
-        count = ledger.count()
-        return count, count / blocks
-    count, pixels, (height, width, side) = 0, 0, (tiles[name] for name in ("height", "width", "block"))
-    for row, col in ledger.listed():
-        count += 1
-        pixels += min(side, height - row * side) * min(side, width - col * side)
-    return count, pixels / (height * width)
+def _tally(ledger: Ledger, meta: dict[str, Any], blocks: int) -> tuple[int, float, list[BlockPosition]]:
+    """Committed blocks, their share, and blocks with a note of a failure: all in one pass over the names of records.
+
+    The share is that of the pixels, or of the blocks where it is these that are asked for.
+    """
+    extent = _Extent.of(meta)
+    count, pixels, failed = 0, 0, list[BlockPosition]()
+    for records in ledger.rows():
+        count += len(records.committed)
+        failed += [(records.row, col) for col in records.failed]
+        pixels += extent.pixels(records.row, records.committed) if extent else 0
+    return count, pixels / (extent.height * extent.width) if extent else count / blocks, failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Extent:
+    """The pixels of a raster and its blocks."""
+
+    height: int
+    width: int
+    block: int
+
+    @classmethod
+    def of(cls, meta: dict[str, Any]) -> _Extent | None:
+        """Of a store; None where it is blocks that are asked for, or where it does not say."""
+        tiles, names = meta.get("tiles"), ("height", "width", "block")
+        if "asked" in meta or not isinstance(tiles, dict) or not tiles.keys() >= set(names):
+            return None
+        return cls(**{name: tiles[name] for name in names})
+
+    def pixels(self, row: int, cols: list[int]) -> int:
+        """Of some blocks of one row, those at the raster's edge counted as what they are."""
+        widths = sum(min(self.block, self.width - col * self.block) for col in cols)
+        return min(self.block, self.height - row * self.block) * widths
 
 
 def _overviews(path: Place) -> dict[str, int] | None:
@@ -176,12 +199,13 @@ def _size(path: Place) -> int | None:
     """Bytes in the files of a store, unless there are more than `MAX_FILES_TO_SUM`, or it is not on disk."""
     if isinstance(path, Remote):
         return None
-    count = total = 0
+    files = list[str]()
     for folder, _, names in os.walk(path):
-        count += len(names)
-        if count > MAX_FILES_TO_SUM:
+        if len(files) + len(names) > MAX_FILES_TO_SUM:
             return None
-        for name in names:
-            with suppress(FileNotFoundError):  # a run is at work
-                total += Path(folder, name).stat().st_size
+        files += [f"{folder}/{name}" for name in names]
+    total = 0
+    for file in files:
+        with suppress(FileNotFoundError):  # a run is at work
+            total += Path(file).stat().st_size
     return total

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pipeline.config import SourceConfig
 from pipeline.errors import ReadError, SourceError
 from pipeline.geometry.window import Window
 from pipeline.sources import open_source
+from pipeline.sources.gdal.handles import tile_table_bytes
 from tests import scenes
 
 
@@ -54,6 +56,50 @@ def test_many_threads_read_what_one_reads(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         for window, got in zip(windows, pool.map(opened.read, windows), strict=True):
             assert (got.data == data[(slice(None), *window.slices)]).all()
+
+
+def test_threads_share_one_handle_where_its_table_of_tiles_is_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = scenes.position(320, 320)
+    path = scenes.write(tmp_path / "a.tif", data, tiled=True, blockxsize=32, blockysize=32, compress="deflate")
+    window, start = Window(row=10, col=20, height=200, width=90), threading.Barrier(6)
+
+    def handle_of_thread(opened: Any) -> int:
+        start.wait(timeout=20)
+        got = opened.read(window)
+        assert (got.data == data[(slice(None), *window.slices)]).all()
+        return id(opened.dataset)
+
+    for limit, count in ((10 * 10 * 16, 1), (10 * 10 * 16 + 1, 6)):
+        monkeypatch.setattr("pipeline.sources.gdal.handles.SHARED_FROM_BYTES", limit)
+        monkeypatch.setattr("pipeline.sources.raster.SHARED_FROM_BYTES", limit)
+        opened = source(path)
+        assert opened.open_files == (10 * 10 * 16 if count == 1 else 0)
+        with ThreadPoolExecutor(6) as pool:
+            threads = [pool.submit(handle_of_thread, opened) for _ in range(6)]
+            assert len({thread.result() for thread in threads}) == count
+
+
+def test_a_shared_handle_whose_read_failed_is_opened_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.sources.gdal.handles.SHARED_FROM_BYTES", 1)
+    data = scenes.position(64, 64)
+    opened = source(scenes.write(tmp_path / "a.tif", data, tiled=True, blockxsize=32, blockysize=32))
+    before = opened.dataset
+    assert opened.dataset is before
+    before.close()
+    with pytest.raises(ReadError):
+        opened.read(Window(row=0, col=0, height=64, width=64))
+    assert (opened.read(Window(row=0, col=0, height=64, width=64)).data == data).all()
+
+
+def test_tables_are_counted_for_each_band_where_bands_lie_apart(tmp_path: Path) -> None:
+    data, tiles = scenes.position(64, 96), {"tiled": True, "blockxsize": 32, "blockysize": 32}
+    for interleave, planes in (("pixel", 1), ("band", len(data))):
+        with rasterio.open(scenes.write(tmp_path / f"{interleave}.tif", data, interleave=interleave, **tiles)) as file:
+            assert tile_table_bytes(file) == 2 * 3 * planes * 16
+    with rasterio.open(scenes.write(tmp_path / "a.png", data.astype(np.uint8)[:3], driver="PNG")) as file:
+        assert tile_table_bytes(file) == 0
 
 
 def test_it_pickles_as_a_spec(tmp_path: Path) -> None:

@@ -119,6 +119,25 @@ def test_records_are_listed_by_row_and_level_in_order(store: Path) -> None:
     assert (above.committed(), above.record((0, 0))) == ({(7, 7)}, None)
 
 
+def test_rows_tell_committed_and_failed_blocks_apart_and_pass_over_other_names(store: Path) -> None:
+    book = ledger.Ledger(store)
+    for block in ((0, 2), (0, 10), (3, 1)):
+        book.commit(block, {"chunks": {}})
+    book.fail((0, 1), "no")
+    book.fail((7, 0), "no")
+    folder = (store / book.place((0, 0))).parent
+    for name in ("b00004.json.bak", "notes.json", "b1x.json", "b00005.json.abc.partial"):
+        (folder / name).write_text("{}")
+    (folder / "b00006.json").mkdir()
+    (folder.parent / "steps.json").write_text("{}")
+    assert list(book.rows()) == [
+        ledger.RowRecords(row=0, committed=[2, 10], failed=[1]),
+        ledger.RowRecords(row=3, committed=[1], failed=[]),
+        ledger.RowRecords(row=7, committed=[], failed=[0]),
+    ]
+    assert (book.count(), book.committed_in(0), book.failures()) == (3, {(0, 2), (0, 10)}, {(0, 1): "no", (7, 0): "no"})
+
+
 def test_a_record_is_written_after_its_chunks_are_durable(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
     monkeypatch.setattr(local, "_sync", lambda path: synced.append(path.relative_to(store).as_posix()))

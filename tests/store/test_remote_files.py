@@ -36,6 +36,8 @@ def test_files_are_the_same_wherever_they_are(place: Place) -> None:
     assert list(files.list("a")) == ["a/b.json", "a/c/d.json"]
     assert list(files.list()) == ["a/b.json", "a/c/d.json", "ab"]
     assert list(files_at(place / "a").list()) == ["b.json", "c/d.json"]
+    assert list(files.folders("a")) == [("a", ["b.json"]), ("a/c", ["d.json"])]
+    assert (list(files.folders("none")), next(iter(files_at(place / "a").folders()))) == ([], ("", ["b.json"]))
     files.sync(files.list())
     assert files.remove_partials() == 0
     files.delete("a/b.json")
@@ -69,6 +71,10 @@ def test_very_many_files_are_listed_and_deleted_by_the_thousand(s3: Storage, tmp
         files.put(f"r/{k:05d}", b"x")
     s3.forget()
     assert list(files.list("r")) == [f"r/{k:05d}" for k in range(1003)]
+    assert [method for method, _, _ in s3.asked] == ["GET", "GET"]
+    s3.forget()
+    pages = files.folders("")
+    assert next(pages) == ("r", [f"{k:05d}" for k in range(1003)])
     assert [method for method, _, _ in s3.asked] == ["GET", "GET"]
     from pipeline.store.files.object_storage import Bucket
 

@@ -8,6 +8,7 @@ from pipeline.errors import StoreError
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.shards import Shard
 from pipeline.store import overviews as pyramid
+from pipeline.store.files.local import Disk
 from pipeline.store.lease.lease import acquire
 from pipeline.store.ledger import Ledger
 from pipeline.store.lifecycle import create
@@ -66,6 +67,23 @@ def test_the_share_is_that_of_pixels_and_an_odd_block_counts_less(tmp_path: Path
     Ledger(path).commit((1, 1), {"chunks": {}})
     assert status(path).share == (96 * 96 + 4 * 34) / (100 * 130)
     assert status(path).versions == {"wholecloth": "0.1"}
+
+
+def test_a_status_goes_through_the_names_of_records_once_and_opens_only_notes_of_failures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.zarr"
+    create(path, specs.spec(), {"blocks": [2, 2], "tiles": {"height": 100, "width": 130, "block": 96}})
+    book, opened, walked = Ledger(path), list[str](), list[str]()
+    for block in ((0, 0), (0, 1), (1, 1)):
+        book.commit(block, {"chunks": {}})
+    book.fail((1, 0), "the disk is away")
+    get, folders = Disk.get, Disk.folders
+    monkeypatch.setattr(Disk, "get", lambda disk, key, *more: opened.append(key) or get(disk, key, *more))
+    monkeypatch.setattr(Disk, "folders", lambda disk, prefix: walked.append(prefix) or folders(disk, prefix))
+    assert (status(path).committed, status(path).failures) == (3, {"1,0": "the disk is away"})
+    assert {key for key in opened if "ledger" in key} == {"0/mask/ledger/r00001/b00000.failed"}
+    assert walked[: len(walked) // 2].count("0/mask/ledger") == 1
 
 
 def test_a_size_is_added_up_only_where_that_is_cheap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,8 @@ class SchedulerConnection:
     """Whether the scheduler does not answer."""
     _work: str = ""
     """Name of the work that is under way; none where it is empty."""
-    _pickled_work: bytes = b""
+    _request: tuple[Any, ...] = ()
+    """What each worker is sent when it is asked: arguments of `register_work`, made once for all."""
     _events: SimpleQueue[WorkerEvent] = field(default_factory=SimpleQueue)
     _futures: set[Any] = field(default_factory=set)
     _numbers: Iterator[int] = field(default_factory=count)
@@ -84,7 +85,8 @@ class SchedulerConnection:
         """While a work is under way, all that is heard comes into a queue; then nothing of it is out any more."""
         from distributed.protocol.pickle import dumps
 
-        self._work, self._pickled_work, self._events = uuid.uuid4().hex, dumps(work), SimpleQueue()
+        self._work, self._events = uuid.uuid4().hex, SimpleQueue()
+        self._request = (self.run, self._work, versions(), dumps(self.needs), dumps(work))
         self._schedule(self._poll_workers, self._work)
         try:
             yield self._events
@@ -147,11 +149,8 @@ class SchedulerConnection:
             await asyncio.sleep(POLL_S)
 
     async def _request_report(self, address: str, events: SimpleQueue[WorkerEvent]) -> None:
-        from distributed.protocol.pickle import dumps
-
-        arguments = (self.run, self._work, versions(), dumps(self.needs), self._pickled_work)
         try:
-            report = await self._ran(address, register_work, *arguments)
+            report = await self._ran(address, register_work, *self._request)
         except (OSError, TimeoutError):  # it is gone, or will be asked again
             report = None
         except Exception as error:  # another Python, or none of ours: what was sent cannot even be read there

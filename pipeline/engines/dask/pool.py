@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any
 
-from pipeline.engines.dask.connection import ItemDone, SchedulerConnection, WorkerEvent, WorkersSeen
+from pipeline.engines.dask.connection import ItemDone, SchedulerConnection, WorkerEvent, WorkerReply
 from pipeline.engines.dask.retry_queue import Item, RetryQueue
+from pipeline.engines.dask.teams import Team, Teams
 from pipeline.engines.dask.worker_registry import ClusterControl, WorkerRegistry
 from pipeline.engines.dask.worker_side import UnknownWork
 from pipeline.errors import BlocksFailed, Unfinished
@@ -69,6 +70,8 @@ class _Assignment:
     future: Any
     addresses: frozenset[str]
     """Addresses of workers that may have it."""
+    team: Team | None
+    """Of these workers; None where it is not among those who may be given something."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -80,6 +83,7 @@ class Dispatcher:
     work: Callable[[Any], Any]
     queue: RetryQueue
     assignments: dict[int, _Assignment] = field(default_factory=dict)
+    teams: Teams = field(default_factory=lambda: Teams(items_per_thread=ITEMS_PER_THREAD))
     _waiting: Item | None = None
     """An item that is taken and not out yet."""
 
@@ -108,13 +112,23 @@ class Dispatcher:
 
     def _submit_items(self) -> bool:
         """Give out as much as there are hands for; whether anything is left to be waited for."""
-        ready = self.registry.assignable
-        while len(self.assignments) < ITEMS_PER_THREAD * sum(ready.values()) and self._take_next():
+        self.teams.update(self.registry.assignable, self.assignments.values())
+        while (team := self.teams.roomiest()) is not None and self._take_next():
             item, self._waiting = self._waiting, None
             assert item is not None
-            number, future = self.connection.submit(item.value, list(ready))
-            self.assignments[number] = _Assignment(item=item, future=future, addresses=frozenset(ready))
+            number, future = self.connection.submit(item.value, list(team.threads))
+            team.items += 1
+            self.assignments[number] = _Assignment(
+                item=item, future=future, addresses=frozenset(team.threads), team=team
+            )
         return bool(self.assignments) or self._take_next()
+
+    def _remove(self, number: int) -> _Assignment | None:
+        """Take an item from those that are out; None where it is not among them."""
+        assignment = self.assignments.pop(number, None)
+        if assignment is not None and assignment.team is not None:
+            assignment.team.items -= 1
+        return assignment
 
     def _take_next(self) -> bool:
         """Whether there is an item that may be out now; it is taken."""
@@ -126,9 +140,10 @@ class Dispatcher:
         if isinstance(event, ItemDone):
             yield from self._item_done(event)
             return
-        for address in (
-            self.registry.update(event) if isinstance(event, WorkersSeen) else self.registry.record_reply(event)
-        ):
+        if isinstance(event, WorkerReply):
+            self.registry.record_reply(event)
+            return
+        for address in self.registry.update(event):
             self.connection.register_worker(address)
         yield from self._requeue_unreachable()
 
@@ -137,16 +152,17 @@ class Dispatcher:
         for number in [
             number
             for number, assignment in self.assignments.items()
-            if not assignment.addresses & self.registry.connected.keys()
+            if self.registry.connected.keys().isdisjoint(assignment.addresses)
         ]:
-            assignment = self.assignments.pop(number)
+            assignment = self._remove(number)
+            assert assignment is not None
             self.connection.cancel(assignment.future)
             if self.queue.worker_vanished(assignment.item):
                 yield self._failed(assignment.item)
 
     def _item_done(self, done: ItemDone) -> Iterator[Any]:
         """An item came back; one that is not out any more was given to others meanwhile."""
-        assignment = self.assignments.pop(done.number, None)
+        assignment = self._remove(done.number)
         if assignment is None:
             return
         if done.deaths:

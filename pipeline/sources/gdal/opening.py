@@ -25,7 +25,9 @@ _VSI = {"http": "/vsicurl/", "https": "/vsicurl/", "s3": "/vsis3/", "gs": "/vsig
 """GDAL's file systems by the schemes of URLs."""
 
 
-def open_dataset(path: str, name: str = "", drivers: tuple[str, ...] = ()) -> DatasetReader:
+def open_dataset(
+    path: str, name: str = "", drivers: tuple[str, ...] = (), num_threads: int | None = None
+) -> DatasetReader:
     """Open a raster.
 
     Parameters
@@ -36,14 +38,17 @@ def open_dataset(path: str, name: str = "", drivers: tuple[str, ...] = ()) -> Da
         By which messages name it, where the path holds a signature.
     drivers
         Formats that it may have; all by default.
+    num_threads
+        Threads in which a GeoTIFF is decoded, where no formats are given; None for the one that reads.
 
     Raises
     ------
     SourceError
         There is none, or none with bands, or it has another format.
     """
+    options = {} if num_threads is None else {"num_threads": num_threads}
     try:
-        dataset: DatasetReader = _opened_by(path, drivers) if drivers else rasterio.open(path)
+        dataset: DatasetReader = _opened_by(path, drivers) if drivers else rasterio.open(path, **options)
     except (RasterioError, OSError) as error:
         if name:
             raise SourceError(_unread_file(path, name, drivers, error)) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +80,12 @@ class Disk:
         for path in _walk(below):
             if not path.endswith(PARTIAL):
                 yield f"{prefix}{path[len(below) :]}".lstrip("/")
+
+    def folders(self, prefix: str = "") -> Iterator[tuple[str, Sequence[str]]]:
+        """Names of finished files below a folder, in order, with the key of the folder that holds them."""
+        below = str(self.root / prefix)
+        for folder, names in _folders(below):
+            yield f"{prefix}{folder[len(below) :]}".lstrip("/"), [name for name in names if not name.endswith(PARTIAL)]
 
     def delete(self, key: str) -> None:
         """Remove a file, if it is there."""
@@ -164,17 +170,31 @@ def file_age(path: Path, now: float) -> float:
 
 def _walk(folder: str) -> Iterator[str]:
     """Files below a folder, in order. Folders that vanish meanwhile are passed over."""
-    try:
-        with os.scandir(folder) as entries:
-            listing = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for name, is_folder in listing:
+    for name, is_folder in sorted(_entries(folder)):
         path = f"{folder}/{name}"
         if is_folder:
             yield from _walk(path)
         else:
             yield path
+
+
+def _folders(folder: str) -> Iterator[tuple[str, list[str]]]:
+    """A folder and all below it, in order, each with the names of its files; those without files are left out."""
+    entries = _entries(folder)
+    names = [name for name, is_folder in entries if not is_folder]
+    if names:
+        yield folder, sorted(names)
+    for name in sorted(name for name, is_folder in entries if is_folder):
+        yield from _folders(f"{folder}/{name}")
+
+
+def _entries(folder: str) -> list[tuple[str, bool]]:
+    """Names in a folder, and whether each is one itself; none where it vanished meanwhile."""
+    try:
+        with os.scandir(folder) as entries:
+            return [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _sync(path: Path) -> None:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,14 @@ class Bucket:
             if page is None:
                 return
             yield from (item["path"][below:] for item in page)
+
+    def folders(self, prefix: str = "") -> Iterator[tuple[str, Sequence[str]]]:
+        """Names of the objects below a folder as the storage orders them, with the key of the folder that holds them.
+
+        By the same requests as `list`.
+        """
+        for folder, keys in groupby(self.list(prefix), key=lambda key: key.rpartition("/")[0]):
+            yield folder, [key[len(folder) :].lstrip("/") for key in keys]
 
     def delete(self, key: str) -> None:
         """Remove an object, if it is there."""

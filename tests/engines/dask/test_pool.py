@@ -10,6 +10,7 @@ import pytest
 from pipeline.engines.dask.connection import ItemDone, WorkerEvent, WorkerReply, WorkersSeen
 from pipeline.engines.dask.pool import ITEMS_PER_THREAD, Dispatcher
 from pipeline.engines.dask.retry_queue import RetryQueue
+from pipeline.engines.dask.teams import TEAM_SIZE
 from pipeline.engines.dask.worker_registry import WorkerRegistry
 from pipeline.engines.dask.worker_side import UnknownWork, WorkerReport
 from pipeline.errors import BlocksFailed, Unfinished
@@ -219,3 +220,41 @@ def test_a_run_that_was_asked_to_stop_does_not_wait_for_items_that_never_come_ba
     CANCELLED.set()
     with pytest.raises(Unfinished, match="asked to stop"):
         next(results)
+
+
+def test_of_very_many_workers_a_few_may_have_an_item_and_all_have_their_share() -> None:
+    lane = Lane(**{f"w{k}": 1 for k in range(1000)})
+    results = shift(lane, iter(range(10**6))).results()
+    lane.submit = answering(lane, after=ITEMS_PER_THREAD * 1000)  # type: ignore[method-assign]
+    for _ in range(100):
+        next(results)
+    addresses = [addresses for _, addresses in lane.given.values()]
+    assert max(map(len, addresses)) <= TEAM_SIZE
+    assert len(frozenset().union(*addresses)) == 1000
+    assert len(lane.given) <= ITEMS_PER_THREAD * 1000
+    assert lane.taken <= ITEMS_PER_THREAD * 1000 + 100
+
+
+def test_workers_that_come_later_take_their_share_of_what_is_next() -> None:
+    lane = Lane(**{f"w{k}": 1 for k in range(40)})
+    results = shift(lane, iter(range(10**6))).results()
+    lane.submit = answering(lane, after=ITEMS_PER_THREAD * 40)  # type: ignore[method-assign]
+    next(results)
+    lane.submit = answering(lane, after=ITEMS_PER_THREAD * 80)  # type: ignore[method-assign]
+    lane.roll(**{f"w{k}": 1 for k in range(80)})
+    for _ in range(300):
+        next(results)
+    assert len(lane.given) == ITEMS_PER_THREAD * 80 - 1
+    assert len(frozenset().union(*(addresses for _, addresses in lane.given.values()))) == 80
+
+
+def answering(lane: Lane, after: int) -> Any:
+    """Submit as the lane does; once so many are out, the oldest of them comes back."""
+
+    def submit(value: Any, addresses: list[str]) -> tuple[int, int]:
+        number, future = Lane.submit(lane, value, addresses)
+        if len(lane.given) == after:
+            lane.answer(next(iter(lane.given)))
+        return number, future
+
+    return submit
