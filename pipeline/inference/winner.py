@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from pipeline.runtime.backends import backend_of
+
 CACHED_PX = 2**16
 """Pixels of a strip: a plane of float32 takes 256 KiB."""
 CACHED_NUMBERS = 2**18
@@ -34,7 +36,7 @@ def largest_class(logits: torch.Tensor) -> torch.Tensor:
     """
     by_planes = logits.stride(2) == 1
     maximum = MAX_BYTE_CLASSES if by_planes else MAX_CLASSES_APART
-    if logits.device.type != "cpu" or logits.dtype != torch.float32 or not 1 < len(logits) <= maximum:
+    if backend_of(logits.device).copies or logits.dtype != torch.float32 or not 1 < len(logits) <= maximum:
         return logits.max(0).indices  # of equals the first; several times faster than argmax over a strided class axis
     return _by_strips(logits.detach(), CACHED_PX if by_planes else CACHED_NUMBERS // len(logits))
 

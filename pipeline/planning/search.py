@@ -30,6 +30,8 @@ MIN_BLOCKS_PER_STREAM = 3
 what is gained."""
 FRUGAL_COST = 1.05
 """Times the least cost that tiles of less memory may cost, where halos are cropped."""
+FRUGAL_PEAK = 0.9
+"""Share of the peak of the quickest tiles, below which such tiles are taken: less is not worth smaller ones."""
 
 
 def search_plan(request: PlanRequest) -> Plan:
@@ -68,11 +70,14 @@ def search_plan(request: PlanRequest) -> Plan:
             too_large.append(plan)
         elif plan.fits_device:
             fitting.append(plan)
-            most = min(most, cost * (1 if request.cropped is None else FRUGAL_COST))
+            most = min(most, cost * FRUGAL_COST)
+            if request.cropped is None:
+                break
         else:
             tight.append(plan)
     if fitting:
-        return fitting[0] if request.cropped is None else min(fitting, key=lambda plan: plan.peak)
+        frugal = min(fitting, key=lambda plan: plan.peak)
+        return frugal if frugal.peak < FRUGAL_PEAK * fitting[0].peak else fitting[0]
     if tight:
         return min(tight, key=lambda plan: sum(plan.on_device.values()))
     raise PlanError(over_budget(min(too_large, key=lambda plan: plan.peak)))

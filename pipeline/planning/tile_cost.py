@@ -22,6 +22,8 @@ cost 0.07–0.12, four 0.1–0.35."""
 WORK_PER_TOUCHED_BYTE = 20
 """Multiplications in the time that the first touch of a byte of memory takes, where the host of a virtual machine has
 to find it."""
+UNCOUNTED_BYTES = 2**28
+"""Of them those that no tile is made smaller for."""
 MAX_COUNTED_BLOCKS = 10_000
 """Blocks of an area that are counted to see how large it is."""
 
@@ -53,7 +55,7 @@ def _memory_work(request: PlanRequest, tiles: TilePlan, streams: int, left: Crop
         return 0.0
     pixels = _requested_pixels(request, tiles)
     taken = streams * tiles.size**2 * request.costs.activations * left.memory
-    return taken * WORK_PER_TOUCHED_BYTE / max(pixels * request.cropped.work_per_pixel, 1.0)
+    return max(taken - UNCOUNTED_BYTES, 0) * WORK_PER_TOUCHED_BYTE / max(pixels * request.cropped.work_per_pixel, 1.0)
 
 
 def _requested_pixels(request: PlanRequest, tiles: TilePlan) -> int:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.geometry.blocks import BlockGrid, BlockIndex
 from pipeline.geometry.read_sharing import ReadSharing
 from pipeline.geometry.span import round_up
 from pipeline.geometry.tiling import HaloTiling, LatticeTiling
 from pipeline.interfaces import Tolerated
-from pipeline.models.cropping.network import CroppedNetwork
 from pipeline.planning import memory
 from pipeline.planning.halo import HaloDecision
 from pipeline.runtime.memory_constants import MIN_ACTIVATION_FACTOR
+
+if TYPE_CHECKING:
+    from pipeline.models.cropping.network import CroppedNetwork
 
 VIEWS_PER_TILE = {"none": 1, "flips": 4, "dihedral": 8}
 """How often the network sees a tile, by ``tile.augment``."""

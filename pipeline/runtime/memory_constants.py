@@ -61,6 +61,8 @@ FORK_SERVER_BYTES = 320 * MIB
 """Bytes of the process that imports what workers need, and forks them."""
 OTHER_PROCESS = 160 * MIB
 """Resident bytes of the process that runs a graph outside of torch, to measure what it takes."""
+GRAPHS_BYTES = 256 * MIB
+"""Weights of all graphs of OpenVINO that are kept beyond those of a row of tiles: each graph has its own."""
 JOB_MEMORY_SHARE = 0.9
 """Share of a job's memory that ``auto`` takes: batch systems count what the shell and the kernel hold as well."""
 

@@ -128,7 +128,7 @@ def test_a_run_that_is_left_early_leaves_no_threads() -> None:
     with KINDS["threads"](2) as run:
         results = run(abs, range(100))
         next(results)
-        assert len(threads_of_blocks()) == 3  # two that work, and one for Dask's scheduler
+        assert len(threads_of_blocks()) in (2, 3)  # one or two that work, and one for Dask's scheduler
         results.close()
         wait_until(lambda: not threads_of_blocks())
 

@@ -103,7 +103,7 @@ def test_memory_is_laid_out_until_a_tile_comes_and_no_further(monkeypatch: pytes
 
 
 def streamed(folder: Path, name: str, streams: int, **sections: Any) -> Any:
-    execution = {"engine": "threads", "streams": streams, **sections.pop("execution", {})}
+    execution = {"engine": "threads", "streams": streams, "crop": False, **sections.pop("execution", {})}
     return prepare_job(load_config(scenes.config(folder, name, execution=execution, **sections)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.models.cropping.record import Record, Step
+from pipeline.models.cropping.record import ImageStep, Record
 from pipeline.models.cropping.regions import JOINING, CroppedStep, Regions
 
 WORK_PER_BYTE = 6
@@ -40,7 +40,7 @@ def live_bytes(record: Record, regions: Regions) -> int:
     return peak
 
 
-def _copied(step: Step, cropped: CroppedStep, bytes_per_pixel: dict[int, int]) -> int:
+def _copied(step: ImageStep, cropped: CroppedStep, bytes_per_pixel: dict[int, int]) -> int:
     """Bytes of cut images that kernels lay side by side for themselves; joining does not."""
     if step.name == JOINING:
         return 0

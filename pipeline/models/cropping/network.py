@@ -18,7 +18,7 @@ from pipeline.models.cropping.regions import Regions, plan_regions
 from pipeline.models.cropping.run import Cropper
 from pipeline.models.loaded import Loaded
 
-MAX_SHAPES = 256
+MAX_KEPT_REGIONS = 256
 """Of tiles and what is kept of them, whose regions are remembered."""
 
 
@@ -90,7 +90,7 @@ class CroppedNetwork:
         key = (height, width, keep)
         with self._lock:
             if key not in self._regions:
-                if len(self._regions) >= MAX_SHAPES:
+                if len(self._regions) >= MAX_KEPT_REGIONS:
                     self._regions.clear()
                 self._regions[key] = self._plan(height, width, keep)
             return self._regions[key]

@@ -1,7 +1,7 @@
 """Operations of torch that may be cropped: what each does along both axes of an image.
 
-A row of `KINDS` takes the arguments of an operation by name, and says how it moves. An operation without a row is not
-cropped, nor is a network that has one.
+A row of `MOVEMENTS` takes the arguments of an operation by name, and says how it moves. An operation without a row is
+not cropped, nor is a network that has one.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ UNARY = (
 BINARY = "add sub mul div maximum minimum"
 """Those on ``self`` and ``other``, of which one may be a number."""
 
-KINDS: dict[str, Callable[[Arguments], Movement]] = {
+MOVEMENTS: dict[str, Callable[[Arguments], Movement]] = {
     **{f"aten::{name}{end}": _pixelwise("self") for name in UNARY.split() for end in ("", "_")},
     **{f"aten::{name}{end}": _pixelwise("self", "other") for name in BINARY.split() for end in ("", "_")},
     "aten::_prelu_kernel": _pixelwise("self"),
@@ -164,11 +164,11 @@ KINDS: dict[str, Callable[[Arguments], Movement]] = {
 
 def movement_of(name: str, arguments: Arguments) -> Movement:
     """How an operation moves; raises Unsupported where that is not known."""
-    if name not in KINDS:
-        raise Unsupported(f"its operation {short(name)} is not cropped")
-    return KINDS[name](arguments)
+    if name not in MOVEMENTS:
+        raise Unsupported(f"its operation {operation_name(name)} is not cropped")
+    return MOVEMENTS[name](arguments)
 
 
-def short(name: str) -> str:
+def operation_name(name: str) -> str:
     """Name of a schema without that of its library."""
     return name.removeprefix("aten::")

@@ -15,7 +15,7 @@ import torch
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from pipeline.models.cropping.dispatch import Dispatch
-from pipeline.models.cropping.operations import KINDS, Arguments, Movement, Unsupported, movement_of, short
+from pipeline.models.cropping.operations import MOVEMENTS, Arguments, Movement, Unsupported, movement_of, operation_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class ImageStep:
     """One operation on images."""
 
     name: str
@@ -53,19 +53,19 @@ class Step:
 class Record:
     """Operations in their order; None stands for one that touches no image."""
 
-    steps: tuple[Step | None, ...]
+    steps: tuple[ImageStep | None, ...]
     output: int
     """The image that the network returns."""
     size: tuple[int, int]
     """(rows, cols) of it, when it was recorded."""
 
 
-class Recorder(Dispatch):
+class ImageRecorder(Dispatch):
     """Follows one image, number 0."""
 
     def __init__(self, image: torch.Tensor) -> None:
         super().__init__()
-        self.steps: list[Step | None] = []
+        self.steps: list[ImageStep | None] = []
         self._images = WeakTensorKeyDictionary()
         self._deaths: list[tuple[int, int]] = []
         self._count = 0
@@ -77,14 +77,14 @@ class Recorder(Dispatch):
     ) -> Any:
         """Run an operation, and note what it does to images."""
         kwargs = kwargs or {}
-        if func._schema.name not in KINDS:
+        if func._schema.name not in MOVEMENTS:
             with self:
                 parts = func.decompose(*args, **kwargs)
             if parts is not NotImplemented:
                 return parts
         result = func(*args, **kwargs)
         inputs = tuple(
-            (place, self._images[tensor]) for place, tensor in tensors(args, kwargs) if tensor in self._images
+            (place, self._images[tensor]) for place, tensor in _tensors(args, kwargs) if tensor in self._images
         )
         if not self._obstacle:
             try:
@@ -117,17 +117,17 @@ class Recorder(Dispatch):
         kwargs: Mapping[str, Any],
         inputs: tuple[tuple[Place, int], ...],
         result: Any,
-    ) -> Step:
+    ) -> ImageStep:
         name, output = func._schema.name, result[0] if isinstance(result, tuple | list) else result
         arguments, names = _arguments(func, args, kwargs), [argument.name for argument in func._schema.arguments]
         movement = movement_of(name, arguments)
         sources = [_tensor(args, kwargs, place) for place, _ in inputs]
         if any(_name(place, names) not in movement.inputs for place, _ in inputs):
-            raise Unsupported(f"{short(name)} takes an image for something else")
+            raise Unsupported(f"{operation_name(name)} takes an image for something else")
         _check_sizes(name, movement, sources, output)
         _check_others(name, movement, arguments, sources)
         copies = all(output.untyped_storage().data_ptr() != one.untyped_storage().data_ptr() for one in sources)
-        return Step(
+        return ImageStep(
             name=name,
             movement=movement,
             inputs=inputs,
@@ -149,7 +149,7 @@ class Recorder(Dispatch):
         return existing
 
 
-def tensors(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[tuple[Place, torch.Tensor]]:
+def _tensors(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[tuple[Place, torch.Tensor]]:
     """All tensors of a call, also those in lists."""
     arguments: list[tuple[int | str, Any]] = [*enumerate(args), *kwargs.items()]
     for key, value in arguments:
@@ -167,7 +167,7 @@ def record_network(network: Callable[[torch.Tensor], torch.Tensor], image: torch
     Unsupported
         It does something that is not cropped.
     """
-    recorder = Recorder(image)
+    recorder = ImageRecorder(image)
     with torch.inference_mode(), recorder:
         returned = network(image)
     return recorder.record(returned)
@@ -198,9 +198,9 @@ def _check_sizes(name: str, movement: Movement, sources: Sequence[torch.Tensor],
     """Raise Unsupported unless the output of an operation is as large as its movement says."""
     for source in sources:
         if source.ndim != 4 or output.ndim != 4:
-            raise Unsupported(f"{short(name)} makes no image of an image")
+            raise Unsupported(f"{operation_name(name)} makes no image of an image")
         if (movement.rows.size(source.shape[2]), movement.cols.size(source.shape[3])) != tuple(output.shape[2:]):
-            raise Unsupported(f"{short(name)} changes the size of an image in its own way")
+            raise Unsupported(f"{operation_name(name)} changes the size of an image in its own way")
 
 
 def _check_others(name: str, movement: Movement, arguments: Arguments, sources: Sequence[torch.Tensor]) -> None:
@@ -210,4 +210,4 @@ def _check_others(name: str, movement: Movement, arguments: Arguments, sources: 
         for one in given if isinstance(given, list | tuple) else [given]:
             of_image = any(one is source for source in sources)
             if isinstance(one, torch.Tensor) and not of_image and max(one.shape[-2:], default=1) > 1 and one.ndim > 1:
-                raise Unsupported(f"{short(name)} takes a table of the image's size")
+                raise Unsupported(f"{operation_name(name)} takes a table of the image's size")

@@ -19,9 +19,9 @@ from pipeline.geometry.span import Span, round_down, round_up
 from pipeline.geometry.window import Window
 from pipeline.models.cropping.axes import AxisRule, Pixelwise
 from pipeline.models.cropping.operations import Unsupported
-from pipeline.models.cropping.record import Record, Step
+from pipeline.models.cropping.record import ImageStep, Record
 
-MAX_SHARE = {False: 0.95, True: 0.999}
+MAX_LEFT_SHARE = {False: 0.95, True: 0.999}
 """Share of an image that may be left for a cut to be made: one that is copied for it, and one that is copied anyway."""
 JOINING, ENLARGING = "aten::cat", "aten::upsample"
 """Operations that copy their images anyway, and those that copy little beside what they make."""
@@ -106,7 +106,7 @@ def _needs(record: Record, sizes: dict[int, tuple[int, int]], keep: Window) -> d
     return needs
 
 
-def _need(step: Step, output: Window, size: tuple[int, int]) -> Window:
+def _need(step: ImageStep, output: Window, size: tuple[int, int]) -> Window:
     if not output.pixels:
         return output
     spans = ((step.movement.rows, output.rows), (step.movement.cols, output.cols))
@@ -130,7 +130,7 @@ def _hull(one: Window, other: Window) -> Window:
     return Window.of(rows, cols)
 
 
-def _given(step: Step, present: Sequence[Window], needs: Sequence[Window]) -> tuple[Window, ...]:
+def _given(step: ImageStep, present: Sequence[Window], needs: Sequence[Window]) -> tuple[Window, ...]:
     """The parts that an operation is given: equal ones, unless it has one image alone."""
     if step.in_place:
         if any(window.intersect(present[0]) != present[0] for window in present):
@@ -143,10 +143,10 @@ def _given(step: Step, present: Sequence[Window], needs: Sequence[Window]) -> tu
     wanted = common.intersect(needs[0]) if needs[0].pixels else common
     free = step.name == JOINING or step.name.startswith(ENLARGING)
     pays = step.copies and (free or not isinstance(step.movement.rows, Pixelwise))
-    return ((wanted if pays and wanted.pixels <= MAX_SHARE[free] * common.pixels else common),) * len(present)
+    return ((wanted if pays and wanted.pixels <= MAX_LEFT_SHARE[free] * common.pixels else common),) * len(present)
 
 
-def _on_grid(step: Step, window: Window) -> Window:
+def _on_grid(step: ImageStep, window: Window) -> Window:
     """Without the pixels before the first place where a window of the operation begins in the whole image."""
     rows, cols = (
         Span(round_up(span.start, rule.unit), span.stop)
@@ -155,7 +155,7 @@ def _on_grid(step: Step, window: Window) -> Window:
     return Window.of(rows, cols)
 
 
-def _result(step: Step, given: Sequence[Window]) -> Window:
+def _result(step: ImageStep, given: Sequence[Window]) -> Window:
     rules: tuple[AxisRule, AxisRule] = (step.movement.rows, step.movement.cols)
     rows, cols = (rule.result(span) for rule, span in zip(rules, (given[0].rows, given[0].cols), strict=True))
     return Window.of(rows, cols)

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from pipeline.models.cropping.dispatch import Dispatch
-from pipeline.models.cropping.operations import KINDS
-from pipeline.models.cropping.record import Place, Record, Step
+from pipeline.models.cropping.operations import MOVEMENTS
+from pipeline.models.cropping.record import ImageStep, Place, Record
 from pipeline.models.cropping.regions import CroppedStep, Regions
 from pipeline.runtime.device import out_of_memory
 
@@ -43,7 +43,7 @@ class Cropper(Dispatch):
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Run an operation on the parts that it is to be given."""
-        if func._schema.name not in KINDS:
+        if func._schema.name not in MOVEMENTS:
             with self:
                 parts = func.decompose(*args, **(kwargs or {}))
             if parts is not NotImplemented:
@@ -61,7 +61,7 @@ class Cropper(Dispatch):
             call[step.sized] = [cropped.output.height, cropped.output.width]
         return func(*call.args, **call.kwargs)
 
-    def _matches(self, step: Step, cropped: CroppedStep, func: Any, call: _Call) -> bool:
+    def _matches(self, step: ImageStep, cropped: CroppedStep, func: Any, call: _Call) -> bool:
         """Whether an operation is the one that was recorded, on images of the size that is planned."""
         if func._schema.name != step.name:
             return False

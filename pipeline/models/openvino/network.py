@@ -16,15 +16,12 @@ from pipeline.models.openvino.convert import ConvertedGraph, conversion_reason
 from pipeline.models.openvino.kept_graph import kept_graph
 from pipeline.models.openvino.session import compiled_for
 from pipeline.runtime import resources
-from pipeline.runtime.resources import MIB
+from pipeline.runtime.memory_constants import GRAPHS_BYTES
 
 ROW_GRAPHS, ALL_GRAPHS = 4, 9
 """Compiled graphs that are kept: at least those of a row of tiles, which has three shapes, of both edges and of within;
 at most those of all rows. A graph that was dropped is compiled again, to the same bytes. But OpenVINO trims the heap
 whenever it drops one, and the next tile pays for all of its pages anew: 0.6 CPU seconds per million pixels measured."""
-GRAPHS_BYTES = 256 * MIB
-"""Weights of all graphs that are kept beyond those of a row: each graph has its own."""
-
 FILLED_SHARE = 0.9
 """Of the room that a smaller image left, what is filled: other threads may have taken some of it already."""
 
