@@ -88,7 +88,12 @@ def describe(job: Job) -> dict[str, Any]:
                 section.grid is not None for section in (job.config.source, *job.config.model.inputs.values())
             ),
         },
-        "memory": {"budget": job.plan.budget, "projected": job.plan.peak, "buffers": job.plan.buffers},
+        "memory": {
+            "budget": job.plan.budget,
+            "projected": job.plan.peak,
+            "buffers": job.plan.buffers,
+            "quicker": None if job.plan.quicker is None else asdict(job.plan.quicker),
+        },
         "device_memory": _on_device(job),
         "output_bytes_before_compression": round(cost.requested * per_pixel * (STORED if job.spec.levels > 1 else 1)),
         "exports": _exports(job),

@@ -78,6 +78,9 @@ def _memory_rows(facts: dict[str, Any]) -> RowPairs:
     used = facts["memory"]
     yield "memory", f"{human(used['projected'])} projected, {human(used['budget'])} allowed"
     yield from (("", f"{name}: {human(size)}") for name, size in used["buffers"].items())
+    if (quicker := used["quicker"]) is not None:
+        saving = f"about {quicker['saving']:.0%} of the network's time"
+        yield "", f"tiles of {quicker['size']} px (tile.size) would take {human(quicker['peak'])} and save {saving}"
     yield from _device_memory(facts)
 
 

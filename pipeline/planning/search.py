@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from pipeline.models.cropping.network import CroppedNetwork
 from pipeline.planning import memory
 from pipeline.planning.candidates import candidates, is_oversized
 from pipeline.planning.tile_cost import cropping_cost, tile_cost
-from pipeline.planning.types import ONE_PROCESS, Plan, PlanRequest, TilePlan, WorkerLayout
+from pipeline.planning.types import ONE_PROCESS, Plan, PlanRequest, QuickerTiles, TilePlan, WorkerLayout
 from pipeline.runtime.memory_constants import PAGE_LOCKED_FACTOR, PROPOSAL_MARGIN
 from pipeline.runtime.resources import MIB, human
 
@@ -47,16 +47,42 @@ def search_plan(request: PlanRequest) -> Plan:
     PlanError
         Nothing fits the memory; the message says what would.
     """
-    tight: list[Plan] = []
-    too_large: list[Plan] = []
-    fitting: list[Plan] = []
-    choices = [choice for choice in product(candidates(request), request.streams) if _is_worthwhile(request, *choice)]
-    costs = [tile_cost(request, *choice) for choice in choices]
-    most = math.inf
-    for place in sorted(range(len(choices)), key=costs.__getitem__):
-        (tiles, streams), cost = choices[place], costs[place][0]
-        if cost > most:
-            break
+    tried = _Tried()
+    tried.try_all(request)
+    if tried.fitting:
+        return _frugal(tried.fitting)
+    if tried.tight:
+        return min(tried.tight, key=lambda plan: sum(plan.on_device.values()))
+    raise PlanError(over_budget(min(tried.too_large, key=lambda plan: plan.peak)))
+
+
+@dataclass(slots=True)
+class _Tried:
+    """Plans by what becomes of them."""
+
+    fitting: list[tuple[float, Plan]] = field(default_factory=list)
+    """With what each costs in time, the quickest first."""
+    tight: list[Plan] = field(default_factory=list)
+    """Too large for the device alone."""
+    too_large: list[Plan] = field(default_factory=list)
+
+    def try_all(self, request: PlanRequest) -> None:
+        """Try choices from the quickest on, until others cost too much beside one that fits."""
+        choices = [
+            choice for choice in product(candidates(request), request.streams) if _is_worthwhile(request, *choice)
+        ]
+        costs = [tile_cost(request, *choice) for choice in choices]
+        most = math.inf
+        for place in sorted(range(len(choices)), key=costs.__getitem__):
+            if costs[place][0] > most:
+                return
+            self._try(request, *choices[place], cost=costs[place][0])
+            if self.fitting:
+                if request.cropped is None:
+                    return
+                most = self.fitting[0][0] * FRUGAL_COST
+
+    def _try(self, request: PlanRequest, tiles: TilePlan, streams: int, cost: float) -> None:
         plan = _fit_workers(
             tiles,
             request.costs,
@@ -67,20 +93,19 @@ def search_plan(request: PlanRequest) -> Plan:
             request.cropped,
         )
         if plan.peak > request.budget * _budget_share(request, tiles, streams):
-            too_large.append(plan)
+            self.too_large.append(plan)
         elif plan.fits_device:
-            fitting.append(plan)
-            most = min(most, cost * FRUGAL_COST)
-            if request.cropped is None:
-                break
+            self.fitting.append((cost, plan))
         else:
-            tight.append(plan)
-    if fitting:
-        frugal = min(fitting, key=lambda plan: plan.peak)
-        return frugal if frugal.peak < FRUGAL_PEAK * fitting[0].peak else fitting[0]
-    if tight:
-        return min(tight, key=lambda plan: sum(plan.on_device.values()))
-    raise PlanError(over_budget(min(too_large, key=lambda plan: plan.peak)))
+            self.tight.append(plan)
+
+
+def _frugal(fitting: list[tuple[float, Plan]]) -> Plan:
+    """The plan of least memory among those that cost hardly more, where it saves some; it tells of the quickest."""
+    (least, quickest), (cost, frugal) = fitting[0], min(fitting, key=lambda priced: priced[1].peak)
+    if frugal.peak >= FRUGAL_PEAK * quickest.peak:
+        return quickest
+    return replace(frugal, quicker=QuickerTiles(size=quickest.tiles.size, peak=quickest.peak, saving=1 - least / cost))
 
 
 def fit_workers(

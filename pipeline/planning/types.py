@@ -204,6 +204,18 @@ class TilePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuickerTiles:
+    """Tiles that take more memory for a little less time."""
+
+    size: int
+    """px."""
+    peak: int
+    """Projected peak memory, bytes."""
+    saving: float
+    """Share of the time that they save."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that was decided, and what it costs."""
 
@@ -220,6 +232,8 @@ class Plan:
     """
     cropped_work: float = 1.0
     """Work of the network in the largest tile, as a share of that where it is computed whole."""
+    quicker: QuickerTiles | None = None
+    """What more memory would buy; None where this is the quickest."""
     buffers: dict[str, int] = field(default_factory=dict)
     """Projected peak memory of all processes of the budget by buffer, bytes."""
     on_device: dict[str, int] = field(default_factory=dict)

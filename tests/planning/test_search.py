@@ -2,18 +2,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, PlanError
 from pipeline.geometry.blocks import BlockGrid, BlockIndex
+from pipeline.models.cropping.network import CroppedNetwork, crop_image, record_cropping
+from pipeline.models.loaded import Loaded
 from pipeline.planning import memory
 from pipeline.planning.candidates import SMALLEST_CORE, candidates
 from pipeline.planning.halo import HaloDecision
 from pipeline.planning.memory import MemoryCosts
-from pipeline.planning.search import fit_workers, search_plan
+from pipeline.planning.search import FRUGAL_COST, FRUGAL_PEAK, fit_workers, search_plan
 from pipeline.planning.types import PlanRequest, WorkerLayout
 from pipeline.runtime.resources import GDAL_CACHE, MIB
+from tests import zoo
 
 COSTS = MemoryCosts(libraries=300 * MIB, gdal_cache=GDAL_CACHE, raw=13, bands=4, classes=5, activations=400, output=2)
 WISH = PlanRequest(
@@ -389,3 +393,21 @@ def test_a_halo_that_is_asked_for_or_a_size_is_kept_for_single_pixels_too() -> N
     assert search_plan(replace(wish, halo=HaloDecision(halo=8, exact=True, reason=""))).tiles.core >= 1024
     exact = HaloDecision(halo=0, exact=True, reason="")
     assert search_plan(replace(wish, halo=exact, tile=768)).tiles.size == 768
+
+
+def _unet() -> CroppedNetwork:
+    network = Loaded(module=zoo.UNet(base=16).eval(), identity_fields={"sha256": "of the test"})
+    return record_cropping(network, crop_image(3, 64, torch.device("cpu")))
+
+
+def test_among_tiles_that_cost_alike_those_of_least_memory_are_taken_and_the_quickest_are_named() -> None:
+    wish = replace(WISH, halo=HaloDecision(halo=64, exact=True, reason=""), cropped=_unet(), budget=65536 * MIB)
+    plan = search_plan(wish)
+    assert plan.quicker is not None
+    assert plan.peak < FRUGAL_PEAK * plan.quicker.peak
+    assert plan.tiles.size < plan.quicker.size
+    assert 0 <= plan.quicker.saving < FRUGAL_COST - 1 + 0.01
+
+
+def test_tiles_that_are_computed_whole_are_the_quickest_that_fit() -> None:
+    assert search_plan(WISH).quicker is None
