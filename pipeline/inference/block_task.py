@@ -216,9 +216,9 @@ def drop_network() -> None:
     _inferences.clear()
 
 
-def reuse_network(task: BlockTask, network: Network) -> None:
-    """Use a network that this process has loaded already."""
-    _inferences[task.store] = _inference(network, task, select_device(task.device))
+def reuse_network(task: BlockTask, network: Network, cropped: CroppedNetwork | None = None) -> None:
+    """Use a network that this process has loaded already, and has seen where its halos are cropped."""
+    _inferences[task.store] = _inference(network, task, select_device(task.device), cropped)
 
 
 def inference(task: BlockTask) -> Inference:
@@ -249,12 +249,15 @@ def _check_mark(network: Loaded, task: BlockTask) -> None:
         )
 
 
-def _inference(network: Network, task: BlockTask, device: torch.device) -> Inference:
+def _inference(
+    network: Network, task: BlockTask, device: torch.device, cropped: CroppedNetwork | None = None
+) -> Inference:
     name, loaded = task.recipe.runtime, cast(Loaded, network)
     runtime = RUNTIMES[name]
     if runtime.native:
-        cropped = _cropped(loaded, task, device) if task.recipe.crop else None
-        return Inference(network, task.recipe, device, cropped)
+        if task.recipe.crop:
+            return Inference(network, task.recipe, device, cropped or _cropped(loaded, task, device))
+        return Inference(network, task.recipe, device)
     reason = runtime.obstacle(loaded, device)
     if reason is not None:
         raise ModelError(f"execution.runtime {name} cannot run the network here: {reason}.")

@@ -14,6 +14,7 @@ from pipeline.inference.normalise import Adjustment
 from pipeline.inspect.memory import activation_memory
 from pipeline.interfaces import Locality, Network, Source
 from pipeline.locations import Place
+from pipeline.models.cropping.network import CroppedNetwork
 from pipeline.planning.area_meta import area_meta
 from pipeline.planning.fingerprint import Fingerprint
 from pipeline.planning.option import Resolved
@@ -41,6 +42,8 @@ class Job:
     """How it was decided what runs it, in words."""
     cropping: str
     """Whether halos are cropped on their way through the network, or why not, in words."""
+    cropped: CroppedNetwork | None
+    """The network as it computes a part of a tile; None where tiles are computed whole."""
     locality: Locality
     footprint: activation_memory.ActivationMemory | None
     """None where the store was made before, or the plan frozen: it is reused."""

@@ -327,6 +327,7 @@ def _job(
         fold=folded.description,
         runtime_choice=inputs.runtime.why,
         cropping=inputs.cropping.why,
+        cropped=inputs.cropping.network,
         locality=inputs.locality,
         footprint=cost,
         plan=plan,

@@ -86,7 +86,7 @@ def run_blocks(job: Job, progress: Progress, watch: TimedEngine, shard_blocks: S
     if resumed < count:
         if job.resumes:  # whoever makes a store has it laid out meanwhile
             prefault_tile_memory(job)
-        reuse_network(job.task, job.network)
+        reuse_network(job.task, job.network, job.cropped)
         forget_cleaned(job.path)
         hide_instances(job.path)
         overviews.invalidate_above(

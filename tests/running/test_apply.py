@@ -203,7 +203,7 @@ MOMENTS = [
     ("pipeline.store.cleaned.restate", 0),
     ("pipeline.store.hierarchy.create_layer", 0),
     ("pipeline.store.hierarchy.create_layer", 2),
-    ("pipeline.postprocess.cleaning.apply_steps", 0),
+    ("pipeline.postprocess.passes.apply_steps", 0),
     ("pipeline.postprocess.component_steps.label_block", 5),
     ("pipeline.postprocess.cleaning.commit_block", 0),
     ("pipeline.postprocess.cleaning.commit_block", 7),

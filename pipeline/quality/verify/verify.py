@@ -79,7 +79,7 @@ def verify(
         f"{coverage.chunks:,} chunks of {coverage.blocks:,} blocks are as they were committed; looking at "
         f"{windows} seams"
     )
-    reuse_network(job.task, job.network)
+    reuse_network(job.task, job.network, job.cropped)
     check = SeamCheck(job=job, reference=wide_halo_reference.reference_halo(job), faults=Faults(), notify=notify)
     check.run(coverage.samples[0], windows, seed)
     if not check.faults.count:
