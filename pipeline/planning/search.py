@@ -32,6 +32,11 @@ FRUGAL_COST = 1.05
 """Times the least cost that tiles of less memory may cost, where halos are cropped."""
 FRUGAL_PEAK = 0.9
 """Share of the peak of the quickest tiles, below which such tiles are taken: less is not worth smaller ones."""
+FRUGAL_SAVING = 2**28
+"""Bytes that they save at the least."""
+MIN_CONCURRENT_PX = 2**22
+"""Pixels of a raster from which several tiles at once pay. Below, no choice of blocks changes the threads of a tile, and
+with them ties."""
 
 
 def search_plan(request: PlanRequest) -> Plan:
@@ -103,7 +108,7 @@ class _Tried:
 def _frugal(fitting: list[tuple[float, Plan]]) -> Plan:
     """The plan of least memory among those that cost hardly more, where it saves some; it tells of the quickest."""
     (least, quickest), (cost, frugal) = fitting[0], min(fitting, key=lambda priced: priced[1].peak)
-    if frugal.peak >= FRUGAL_PEAK * quickest.peak:
+    if frugal.peak >= FRUGAL_PEAK * quickest.peak or quickest.peak - frugal.peak < FRUGAL_SAVING:
         return quickest
     return replace(frugal, quicker=QuickerTiles(size=quickest.tiles.size, peak=quickest.peak, saving=1 - least / cost))
 
@@ -225,6 +230,8 @@ def _budget_share(request: PlanRequest, tiles: TilePlan, streams: int) -> float:
 
 
 def _is_worthwhile(request: PlanRequest, tiles: TilePlan, streams: int) -> bool:
+    if streams > min(request.streams) and request.height * request.width < MIN_CONCURRENT_PX:
+        return False
     return (
         streams == min(request.streams)
         or request.count(tiles.layout(), MIN_BLOCKS_PER_STREAM * streams) >= MIN_BLOCKS_PER_STREAM * streams

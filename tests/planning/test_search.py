@@ -411,3 +411,10 @@ def test_among_tiles_that_cost_alike_those_of_least_memory_are_taken_and_the_qui
 
 def test_tiles_that_are_computed_whole_are_the_quickest_that_fit() -> None:
     assert search_plan(WISH).quicker is None
+
+
+@pytest.mark.parametrize("block", [128, 512])
+def test_the_threads_of_a_small_raster_depend_on_no_choice_of_blocks(block: int) -> None:
+    small = replace(WISH, height=1100, width=1300, chunk=128, block=block, cores=2, streams=(2, 1))
+    assert search_plan(small).worker_layout.streams == 1
+    assert search_plan(replace(small, height=9000, width=7000)).worker_layout.streams == 2

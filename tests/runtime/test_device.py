@@ -169,6 +169,7 @@ def test_a_store_is_gone_on_with_in_the_threads_it_was_made_in_however_many_tile
 @pytest.mark.slow
 def test_each_core_computes_a_tile_where_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resources, "cores", lambda: 4)
+    monkeypatch.setattr("pipeline.planning.search.MIN_CONCURRENT_PX", 0)
     job = prepare_job(load_config(scenes.config(tmp_path, tile={"size": 96}, execution={"engine": "threads"})))
     assert (job.plan.worker_layout.streams, job.task.recipe.threads) == (4, 1)
     run(job)
