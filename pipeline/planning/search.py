@@ -35,8 +35,8 @@ FRUGAL_PEAK = 0.9
 FRUGAL_SAVING = 2**28
 """Bytes that they save at the least."""
 MIN_CONCURRENT_PX = 2**22
-"""Pixels of a raster from which several tiles at once pay. Below, no choice of blocks changes the threads of a tile, and
-with them ties."""
+"""Pixels of a raster from which several tiles at once pay. Below, no choice of blocks changes the threads of a tile,
+and with them ties."""
 
 
 def search_plan(request: PlanRequest) -> Plan:
