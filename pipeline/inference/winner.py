@@ -45,11 +45,11 @@ def _by_strips(logits: torch.Tensor, strip_px: int) -> torch.Tensor:
     classes, rows, cols = logits.shape
     height = max(1, min(strip_px // max(cols, 1), rows))
     winner, scratch = torch.empty((rows, cols), dtype=torch.uint8), _Scratch(height, cols)
-    apart = None if logits.stride(2) == 1 else torch.empty((classes, height, cols))
+    strip = None if logits.stride(2) == 1 else torch.empty((classes, height, cols))
     for row in range(0, rows, height):
         planes = logits[:, row : row + height]
-        if apart is not None:
-            planes = apart[:, : planes.shape[1]].copy_(planes)
+        if strip is not None:
+            planes = strip[:, : planes.shape[1]].copy_(planes)
         scratch.find_winner(planes.numpy(), winner[row : row + height].numpy())
     return winner
 

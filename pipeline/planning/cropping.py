@@ -86,7 +86,7 @@ def choose_cropping(
     obstacle = _obstacle(config, network, locality, runtime)
     if obstacle is None:
         side = noise_image(network, locality, device).shape[2]
-        chosen = _seen(network, locality, side, device, precision, folded, compare=stored is None)
+        chosen = _recorded(network, locality, side, device, precision, folded, compare=stored is None)
         if isinstance(chosen, CroppedNetwork):
             return ChosenCropping(network=chosen, why="halos are cropped on their way", side=side)
         obstacle = chosen
@@ -124,7 +124,7 @@ def _choice(config: Config) -> str | None:
     return None
 
 
-def _seen(
+def _recorded(
     network: Loaded,
     locality: Locality,
     side: int,

@@ -26,11 +26,12 @@ def start_in_background(work: Callable[[], T], name: str) -> Future[T]:
         Its result, or the error that it met; whoever needs neither may forget it.
     """
     future: Future[T] = Future()
-    threading.Thread(target=_settle, args=(work, future), name=name, daemon=True).start()
+    threading.Thread(target=settle, args=(work, future), name=name, daemon=True).start()
     return future
 
 
-def _settle(work: Callable[[], T], future: Future[T]) -> None:
+def settle(work: Callable[[], T], future: Future[T]) -> None:
+    """Run work, and put its result or the error that it met into a future."""
     try:
         result = work()
     except BaseException as error:

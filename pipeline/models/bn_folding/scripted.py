@@ -25,11 +25,11 @@ def fold(module: torch.nn.Module) -> _Result:
 
     It is worth its while without batch norm too: it holds about half of the memory.
     """
-    kept = _last_result.get(module)
-    if kept is None:
+    result = _last_result.get(module)
+    if result is None:
         _last_result.clear()
-        kept = _last_result[module] = _fold(module)
-    return kept
+        result = _last_result[module] = _fold(module)
+    return result
 
 
 def _fold(module: torch.nn.Module) -> _Result:

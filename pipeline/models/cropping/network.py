@@ -62,7 +62,7 @@ class CroppedNetwork:
             cropper = Cropper(self.record, regions)
             returned = cropper.run(self.network.scores, x)
             if returned is not None:
-                return self._kept(returned, regions.output, keep)
+                return self._part(returned, regions.output, keep)
             self._compute_whole(height, width, keep)
         return self.network(x)[(..., *keep.slices)]
 
@@ -114,13 +114,15 @@ class CroppedNetwork:
         rows, cols = rule.need(keep.rows).clip(height // self.factor), rule.need(keep.cols).clip(width // self.factor)
         return Window.of(rows, cols)
 
-    def _kept(self, returned: torch.Tensor, there: Window, keep: Window) -> torch.Tensor:
+    def _part(self, returned: torch.Tensor, output: Window, keep: Window) -> torch.Tensor:
+        """What is kept of an output that was computed, enlarged in float32 as logits of the whole are."""
+        returned = returned.to(torch.float32)
         if self.factor == 1:
-            return returned[(..., *keep.index_in(there))]
+            return returned[(..., *keep.index_in(output))]
         size = (returned.shape[2] * self.factor, returned.shape[3] * self.factor)
         enlarged = F.interpolate(returned, size=size, mode="bilinear", align_corners=False)
         rule = Enlarged(factor=self.factor, reach=1)
-        return enlarged[(..., *keep.index_in(Window.of(rule.result(there.rows), rule.result(there.cols))))]
+        return enlarged[(..., *keep.index_in(Window.of(rule.result(output.rows), rule.result(output.cols))))]
 
 
 def crop_image(bands: int, side: int, device: torch.device) -> torch.Tensor:

@@ -78,10 +78,10 @@ def plan_regions(record: Record, height: int, width: int, keep: Window) -> Regio
         if step is None:
             steps.append(None)
             continue
-        there = tuple(present[image] for _, image in step.inputs)
-        given = _given(step, there, tuple(_need(step, needs[step.output], sizes[image]) for _, image in step.inputs))
+        parts = tuple(present[image] for _, image in step.inputs)
+        given = _given(step, parts, tuple(_need(step, needs[step.output], sizes[image]) for _, image in step.inputs))
         present[step.output] = _result(step, given)
-        steps.append(CroppedStep(inputs=given, present=there, output=present[step.output]))
+        steps.append(CroppedStep(inputs=given, present=parts, output=present[step.output]))
     return Regions(steps=tuple(steps), output=present[record.output])
 
 

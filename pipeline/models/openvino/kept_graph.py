@@ -54,8 +54,8 @@ def kept_graph(network: Loaded, shape: Sequence[int]) -> ConvertedGraph:
         return convert(network, shape)
     key = _key(network, shape)
     folder = cache_folder() / "openvino" / hashlib.sha256(key.encode()).hexdigest()
-    if (kept := _read(folder, key)) is not None:
-        return kept
+    if (graph := _read(folder, key)) is not None:
+        return graph
     converted = convert(network, shape)
     _write(folder, key, converted)
     return converted

@@ -22,6 +22,7 @@ from pipeline.errors import ReadHangs, Unfinished
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels, Source
+from pipeline.runtime.background import settle
 from pipeline.sources.wrappers.wrapper import SourceWrapper
 
 T = TypeVar("T")
@@ -138,17 +139,7 @@ class _Helper:
 
     def _work(self) -> None:
         while True:
-            _settle(*self._todo.get())
-
-
-def _settle(work: Callable[[], Any], future: Future[Any]) -> None:
-    """In a function of its own, so that nothing of a read is held while the next is waited for."""
-    try:
-        result = work()
-    except BaseException as error:
-        future.set_exception(error)
-    else:
-        future.set_result(result)
+            settle(*self._todo.get())  # nothing of a read is held while the next is waited for
 
 
 def _call_within(seconds: float, work: Callable[[], T]) -> T:

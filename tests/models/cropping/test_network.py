@@ -165,6 +165,24 @@ def test_a_network_that_looks_at_sizes_is_run_whole() -> None:
     torch.testing.assert_close(cropped(x, window), network(x)[(..., *window.slices)])
 
 
+class Short(nn.Module):
+    """Returns shorter floats at a quarter of its image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(3, 4, 4, stride=4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(x).to(torch.bfloat16)
+
+
+def test_shorter_floats_are_enlarged_as_float32_just_as_in_the_whole() -> None:
+    network = _loaded(Short())
+    cropped = record_cropping(network, crop_image(3, 64, CPU))
+    x, window = _image(), Window(row=30, col=41, height=21, width=22)
+    torch.testing.assert_close(cropped(x, window), network(x)[(..., *window.slices)])
+
+
 def test_a_batch_is_cropped_image_by_image() -> None:
     network = _loaded(zoo.UNet())
     cropped = record_cropping(network, crop_image(3, 64, CPU))
