@@ -27,8 +27,8 @@ from pipeline.interfaces import Network, Source
 from pipeline.locations import Place
 from pipeline.models import load
 from pipeline.models.bn_folding import fold
+from pipeline.models.cropping.movement import Unsupported
 from pipeline.models.cropping.network import CroppedNetwork, crop_image, record_cropping
-from pipeline.models.cropping.operations import Unsupported
 from pipeline.models.loaded import Loaded
 from pipeline.models.runtimes import KINDS as RUNTIMES
 from pipeline.runtime import resources

@@ -17,8 +17,8 @@ from pipeline.geometry.window import Window
 from pipeline.inspect.locality.stride import equal_to_rounding
 from pipeline.inspect.records import recorded
 from pipeline.interfaces import Locality, Network
+from pipeline.models.cropping.movement import Unsupported
 from pipeline.models.cropping.network import CroppedNetwork, crop_image, record_cropping
-from pipeline.models.cropping.operations import Unsupported
 from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
 from pipeline.models.runtimes import KINDS as RUNTIMES

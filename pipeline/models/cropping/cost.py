@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.models.cropping.record import ImageStep, Record
 from pipeline.models.cropping.regions import JOINING, CroppedStep, Regions
+from pipeline.models.cropping.steps import ImageStep, Record
 
 WORK_PER_BYTE = 6
 """Multiplications in the time that a byte of an operation's output takes to be written, on CPUs with AVX-512."""

@@ -12,10 +12,11 @@ import torch.nn.functional as F
 from pipeline.geometry.window import Window
 from pipeline.models.cropping.axes import Enlarged
 from pipeline.models.cropping.cost import live_bytes, work
-from pipeline.models.cropping.operations import Unsupported
-from pipeline.models.cropping.record import Record, record_network
+from pipeline.models.cropping.movement import Unsupported
+from pipeline.models.cropping.record import record_network
 from pipeline.models.cropping.regions import Regions, plan_regions
 from pipeline.models.cropping.run import Cropper
+from pipeline.models.cropping.steps import Record
 from pipeline.models.loaded import Loaded
 
 MAX_KEPT_REGIONS = 256

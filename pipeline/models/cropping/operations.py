@@ -7,33 +7,15 @@ not cropped, nor is a network that has one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from pipeline.models.cropping.axes import AxisRule, Enlarged, Padded, Pixelwise, Sliding, Transposed
+from pipeline.models.cropping.axes import Enlarged, Padded, Pixelwise, Sliding, Transposed
+from pipeline.models.cropping.movement import Movement, Unsupported
 
 Arguments = Mapping[str, Any]
 """Of a call, by the names of its schema."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Movement:
-    """How an operation moves over an image (n, channels, rows, cols)."""
-
-    rows: AxisRule
-    cols: AxisRule
-    inputs: tuple[str, ...]
-    """Names of the arguments that are images, or lists of them."""
-    multiplications: int = 0
-    """Of weights, for each pixel of the output."""
-    sized: str | None = None
-    """Argument that says how large the output is: (rows, cols)."""
-
-
-class Unsupported(Exception):
-    """What a network does is not cropped, for this reason."""
 
 
 PIXELWISE = Pixelwise()

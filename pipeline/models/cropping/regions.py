@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pipeline.geometry.span import Span, round_down, round_up
 from pipeline.geometry.window import Window
 from pipeline.models.cropping.axes import AxisRule, Pixelwise
-from pipeline.models.cropping.operations import Unsupported
-from pipeline.models.cropping.record import ImageStep, Record
+from pipeline.models.cropping.movement import Unsupported
+from pipeline.models.cropping.steps import ImageStep, Record
 
 MAX_LEFT_SHARE = {False: 0.95, True: 0.999}
 """Share of an image that may be left for a cut to be made: one that is copied for it, and one that is copied anyway."""

@@ -9,8 +9,8 @@ import torch
 
 from pipeline.models.cropping.dispatch import Dispatch
 from pipeline.models.cropping.operations import MOVEMENTS
-from pipeline.models.cropping.record import ImageStep, Place, Record
 from pipeline.models.cropping.regions import CroppedStep, Regions
+from pipeline.models.cropping.steps import ImageStep, Place, Record
 from pipeline.runtime.device import out_of_memory
 
 

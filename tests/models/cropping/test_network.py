@@ -12,8 +12,8 @@ from torch import nn
 
 from pipeline.geometry.window import Window
 from pipeline.inspect.memory.activation_memory import start_profiler
+from pipeline.models.cropping.movement import Unsupported
 from pipeline.models.cropping.network import CroppedNetwork, crop_image, record_cropping
-from pipeline.models.cropping.operations import Unsupported
 from pipeline.models.loaded import Loaded
 from pipeline.runtime.backends import backend_of
 from tests import networks, zoo
