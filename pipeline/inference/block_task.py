@@ -28,7 +28,7 @@ from pipeline.locations import Place
 from pipeline.models import load
 from pipeline.models.bn_folding import fold
 from pipeline.models.cropping.movement import Unsupported
-from pipeline.models.cropping.network import CroppedNetwork, crop_image, record_cropping
+from pipeline.models.cropping.network import CroppedNetwork, crop_image
 from pipeline.models.loaded import Loaded
 from pipeline.models.runtimes import KINDS as RUNTIMES
 from pipeline.runtime import resources
@@ -252,13 +252,19 @@ def _check_mark(network: Loaded, task: BlockTask) -> None:
 def _inference(
     network: Network, task: BlockTask, device: torch.device, cropped: CroppedNetwork | None = None
 ) -> Inference:
-    name, loaded = task.recipe.runtime, cast(Loaded, network)
+    if task.recipe.crop and cropped is not None:
+        return Inference(cropped.network, task.recipe, device, cropped)
+    loaded = _in_runtime(cast(Loaded, network), task, device)
+    return Inference(loaded, task.recipe, device, _cropped(loaded, task, device) if task.recipe.crop else None)
+
+
+def _in_runtime(network: Loaded, task: BlockTask, device: torch.device) -> Loaded:
+    """The network as the runtime of the recipe runs it."""
+    name = task.recipe.runtime
     runtime = RUNTIMES[name]
     if runtime.native:
-        if task.recipe.crop:
-            return Inference(network, task.recipe, device, cropped or _cropped(loaded, task, device))
-        return Inference(network, task.recipe, device)
-    reason = runtime.obstacle(loaded, device)
+        return network
+    reason = runtime.obstacle(network, device)
     if reason is not None:
         raise ModelError(f"execution.runtime {name} cannot run the network here: {reason}.")
     if runtime.release() != task.recipe.runtime_release:
@@ -266,18 +272,20 @@ def _inference(
             f"The store was made with {name} {task.recipe.runtime_release}, and {name} {runtime.release()} is "
             f"installed here, which rounds otherwise. Install the same release."
         )
-    return Inference(runtime.run(loaded, task.runtime_shape), task.recipe, device)
+    return runtime.run(network, task.runtime_shape)
 
 
 def _cropped(network: Loaded, task: BlockTask, device: torch.device) -> CroppedNetwork:
-    """Seen by each process for itself: a pass over a small image."""
-    recipe = task.recipe
+    """Seen by each process for itself, on a small image."""
+    recipe, crop = task.recipe, RUNTIMES[task.recipe.runtime].crop
+    assert crop is not None, "a recipe with cropping names a runtime that crops"
     image = crop_image(recipe.normalisation.channels, task.crop_side, device)
     with fixed_numerics(recipe.precision, recipe.threads, device):
         try:
-            return record_cropping(network, image)
+            return crop(network, image)
         except Unsupported as error:
             raise ModelError(
                 f"The store was made by a network whose halos are cropped on their way through it, but here {error}. "
-                f"Use the release of torch that made the store, or run with --fresh, which deletes it and starts over."
+                f"Use the releases of torch and of the runtime that made the store, or run with --fresh, which deletes "
+                f"it and starts over."
             ) from error

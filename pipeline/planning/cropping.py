@@ -16,14 +16,15 @@ from pipeline.geometry.span import round_up
 from pipeline.geometry.window import Window
 from pipeline.inspect.locality.stride import equal_to_rounding
 from pipeline.inspect.records import recorded
-from pipeline.interfaces import Locality, Network
+from pipeline.interfaces import Locality
 from pipeline.models.cropping.movement import Unsupported
-from pipeline.models.cropping.network import CroppedNetwork, crop_image, record_cropping
+from pipeline.models.cropping.network import CroppedNetwork, crop_image
 from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
 from pipeline.models.runtimes import KINDS as RUNTIMES
 from pipeline.models.weights.file_type import first_line
 from pipeline.planning.folding import noise_image
+from pipeline.planning.runtimes.request import ChosenRuntime
 from pipeline.runtime import resources
 from pipeline.runtime.device import fixed_numerics, out_of_memory
 
@@ -52,7 +53,7 @@ def choose_cropping(
     device: torch.device,
     *,
     precision: str,
-    runtime: str,
+    runtime: ChosenRuntime,
     folded: bool,
     stored: bool | None,
 ) -> ChosenCropping:
@@ -63,7 +64,7 @@ def choose_cropping(
     config
         What is asked for.
     network
-        As it runs.
+        As torch runs it.
     locality
         What was measured of it.
     device
@@ -86,7 +87,7 @@ def choose_cropping(
     obstacle = _obstacle(config, network, locality, runtime)
     if obstacle is None:
         side = noise_image(network, locality, device).shape[2]
-        chosen = _recorded(network, locality, side, device, precision, folded, compare=stored is None)
+        chosen = _recorded(network, locality, side, device, precision, runtime, folded, compare=stored is None)
         if isinstance(chosen, CroppedNetwork):
             return ChosenCropping(network=chosen, why="halos are cropped on their way", side=side)
         obstacle = chosen
@@ -100,10 +101,12 @@ def choose_cropping(
     return ChosenCropping(why=f"tiles are computed whole: {obstacle}")
 
 
-def _obstacle(config: Config, network: Loaded, locality: Locality, runtime: str) -> str | None:
+def _obstacle(config: Config, network: Loaded, locality: Locality, runtime: ChosenRuntime) -> str | None:
     """Why halos are not cropped, before the network is looked at."""
-    if not RUNTIMES[runtime].native or network.leaves_torch:
-        return f"{RUNTIMES[runtime].noun} takes tiles as they are"
+    if RUNTIMES[runtime.name].crop is None:
+        return f"{RUNTIMES[runtime.name].noun} takes tiles as they are"
+    if network.accepts.batch not in (None, 1):
+        return "the network's file fixes how many images it takes at once"
     if isinstance(network, Ensemble):
         return "there are several networks, or one whose classes are added up"
     if network.margin is not None:
@@ -130,14 +133,18 @@ def _recorded(
     side: int,
     device: torch.device,
     precision: str,
+    runtime: ChosenRuntime,
     folded: bool,
     *,
     compare: bool,
 ) -> CroppedNetwork | str:
     """The network as it computes parts, or why it is not taken."""
+    crop = RUNTIMES[runtime.name].crop
+    assert crop is not None, "asked only of a runtime that crops"
     with fixed_numerics(precision, resources.cores(), device):
         try:
-            cropped = record_cropping(network, crop_image(locality.bands, side, device))
+            running = RUNTIMES[runtime.name].run(network, runtime.shape)
+            cropped = crop(running, crop_image(locality.bands, side, device))
         except Unsupported as error:
             return str(error)
         except Exception as error:  # whatever its layers raise
@@ -145,19 +152,18 @@ def _recorded(
     if not compare:
         return cropped
     computing = [torch.__version__, str(device), torch.backends.cpu.get_cpu_capability(), resources.cores()]
+    running_in = [] if runtime.name == "torch" else [runtime.name, runtime.release]
     reason = recorded(
         "cropping",
-        [CROPPING_VERSION, network.identity(), folded, precision, *computing, locality.stride, side],
-        lambda: _difference(cropped, network, locality, device, precision),
+        [CROPPING_VERSION, network.identity(), folded, precision, *computing, *running_in, locality.stride, side],
+        lambda: _difference(cropped, locality, device, precision),
         lambda reason: {"obstacle": reason},
         lambda values: cast("str | None", values["obstacle"]),
     )
     return cropped if reason is None else reason
 
 
-def _difference(
-    cropped: CroppedNetwork, network: Network, locality: Locality, device: torch.device, precision: str
-) -> str | None:
+def _difference(cropped: CroppedNetwork, locality: Locality, device: torch.device, precision: str) -> str | None:
     """How parts of an image of noise differ from the whole; None where they do not."""
     unit = locality.stride
     side = max(round_up(COMPARED_SIDE, unit), round_up(max(locality.minimum, 3 * unit), unit))
@@ -167,7 +173,7 @@ def _difference(
     part = round_up(side // 3, unit)
     with fixed_numerics(precision, resources.cores(), device):
         try:
-            whole = network(image)
+            whole = cropped.network(image)
             for row, col in ((part, part), (0, part), (side - part, side - part)):
                 keep = Window(row=row, col=col, height=part, width=part)
                 if not equal_to_rounding(cropped(image, keep), whole[(..., *keep.slices)], whole):

@@ -266,7 +266,7 @@ def _cropping(opened: _Opened, inputs: PlanInputs) -> ChosenCropping:
         inputs.locality,
         inputs.device,
         precision=inputs.precision,
-        runtime=inputs.runtime.name,
+        runtime=inputs.runtime,
         folded=inputs.folded,
         stored=stored,
     )

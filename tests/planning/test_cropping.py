@@ -26,6 +26,7 @@ from pipeline.planning.describe import describe
 from pipeline.planning.job import Job
 from pipeline.planning.plan_rows import plan_rows
 from pipeline.planning.prepare import prepare_job
+from pipeline.planning.runtimes.request import ChosenRuntime
 from pipeline.quality.verify.verify import job_of, verify
 from pipeline.running.execute import execute
 from pipeline.runtime.progress import Progress
@@ -46,7 +47,7 @@ def chosen(module: nn.Module, config: Config, *, stored: bool | None = None, ver
     locality = Locality(verdict=verdict, stride=4, radius=radius, bands=3, classes=4, minimum=8)
     network = Loaded(module=networks.lively(module).eval(), identity_fields={"sha256": str(next(NUMBERS))})
     return choose_cropping(
-        config, network, locality, CPU, precision="float32", runtime="torch", folded=False, stored=stored
+        config, network, locality, CPU, precision="float32", runtime=ChosenRuntime(), folded=False, stored=stored
     )
 
 

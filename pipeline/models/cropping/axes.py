@@ -47,6 +47,9 @@ class Pixelwise:
         return given
 
 
+PIXELWISE = Pixelwise()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sliding:
     """A window that slides over the input: convolution and pooling."""

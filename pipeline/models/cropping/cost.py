@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.models.cropping.regions import JOINING, CroppedStep, Regions
+from pipeline.models.cropping.regions import CroppedStep, Regions
 from pipeline.models.cropping.steps import ImageStep, Record
 
 WORK_PER_BYTE = 6
@@ -13,7 +13,7 @@ def work(record: Record, regions: Regions) -> float:
     """Multiplications, and what writing takes, counted as such."""
     return float(
         sum(
-            cropped.output.pixels * (step.movement.multiplications + WORK_PER_BYTE * step.bytes)
+            cropped.output.pixels * (step.movement.multiplications + (0 if step.fused else WORK_PER_BYTE * step.bytes))
             for step, cropped in zip(record.steps, regions.steps, strict=True)
             if step is not None and cropped is not None
         )
@@ -42,7 +42,7 @@ def live_bytes(record: Record, regions: Regions) -> int:
 
 def _copied(step: ImageStep, cropped: CroppedStep, bytes_per_pixel: dict[int, int]) -> int:
     """Bytes of cut images that kernels lay side by side for themselves; joining does not."""
-    if step.name == JOINING:
+    if step.movement.joins:
         return 0
     images = zip(step.inputs, cropped.inputs, cropped.present, strict=True)
     return sum(

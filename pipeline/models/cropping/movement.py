@@ -17,6 +17,8 @@ class Movement:
     """Names of the arguments that are images, or lists of them."""
     multiplications: int = 0
     """Of weights, for each pixel of the output."""
+    joins: bool = False
+    """Whether it lays images side by side, which copies them anyway."""
     sized: str | None = None
     """Argument that says how large the output is: (rows, cols)."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -37,6 +38,8 @@ class CroppedNetwork:
 
     network: Loaded
     record: Record
+    compute: Callable[[torch.Tensor, Regions], torch.Tensor | None]
+    """What its library returns of a tile's regions; None where it does something else than was seen."""
     factor: int
     """By which what it returns is enlarged to the size of its input."""
     _regions: dict[tuple[int, int, Window], Regions | None] = field(default_factory=dict, repr=False)
@@ -60,8 +63,7 @@ class CroppedNetwork:
         height, width = x.shape[2:]
         regions = self._planned(height, width, keep)
         if regions is not None and regions.cut:
-            cropper = Cropper(self.record, regions)
-            returned = cropper.run(self.network.scores, x)
+            returned = self.compute(x, regions)
             if returned is not None:
                 return self._part(returned, regions.output, keep)
             self._compute_whole(height, width, keep)
@@ -133,7 +135,7 @@ def crop_image(bands: int, side: int, device: torch.device) -> torch.Tensor:
 
 
 def record_cropping(network: Loaded, image: torch.Tensor) -> CroppedNetwork:
-    """See what a network does to a small image (1, bands, rows, cols).
+    """See what a network of torch does to a small image (1, bands, rows, cols).
 
     Raises
     ------
@@ -141,8 +143,20 @@ def record_cropping(network: Loaded, image: torch.Tensor) -> CroppedNetwork:
         Something of it is not cropped.
     """
     record = record_network(network.scores, image)
-    whole = Window(row=0, col=0, height=image.shape[2], width=image.shape[3])
-    factor = image.shape[2] // record.size[0]
-    if (record.size[0] * factor, record.size[1] * factor) != (whole.height, whole.width):
+    return CroppedNetwork(
+        network=network,
+        record=record,
+        compute=lambda x, regions: Cropper(record, regions).run(network.scores, x),
+        factor=enlargement(record, image.shape),
+    )
+
+
+def enlargement(record: Record, shape: Sequence[int]) -> int:
+    """The whole factor by which what a network returns of an image (1, bands, rows, cols) is smaller than the image.
+
+    Raises Unsupported where there is none.
+    """
+    factor = shape[2] // record.size[0]
+    if (record.size[0] * factor, record.size[1] * factor) != tuple(shape[2:]):
         raise Unsupported("what it returns is no whole factor smaller than its image")
-    return CroppedNetwork(network=network, record=record, factor=factor)
+    return factor

@@ -11,26 +11,23 @@ from typing import Any
 
 import torch
 
-from pipeline.models.cropping.axes import Enlarged, Padded, Pixelwise, Sliding, Transposed
+from pipeline.models.cropping.axes import PIXELWISE, Enlarged, Padded, Sliding, Transposed
 from pipeline.models.cropping.movement import Movement, Unsupported
 
 Arguments = Mapping[str, Any]
 """Of a call, by the names of its schema."""
 
 
-PIXELWISE = Pixelwise()
-
-
 def _pixelwise(*inputs: str) -> Callable[[Arguments], Movement]:
     return lambda _: Movement(rows=PIXELWISE, cols=PIXELWISE, inputs=inputs)
 
 
-def _along_channels(*inputs: str) -> Callable[[Arguments], Movement]:
+def _along_channels(*inputs: str, joins: bool = False) -> Callable[[Arguments], Movement]:
     def movement(arguments: Arguments) -> Movement:
         dim = arguments.get("dim", 0)
         if dim not in (1, -3):
             raise Unsupported("it cuts or joins images along another axis than that of channels")
-        return _pixelwise(*inputs)(arguments)
+        return Movement(rows=PIXELWISE, cols=PIXELWISE, inputs=inputs, joins=joins)
 
     return movement
 
@@ -124,7 +121,7 @@ MOVEMENTS: dict[str, Callable[[Arguments], Movement]] = {
     "aten::_native_batch_norm_legit_no_training": _pixelwise("input"),
     "aten::_softmax": _along_channels("self"),
     "aten::_log_softmax": _along_channels("self"),
-    "aten::cat": _along_channels("tensors"),
+    "aten::cat": _along_channels("tensors", joins=True),
     "aten::slice": _along_channels("self"),
     "aten::narrow": _along_channels("self"),
     "aten::convolution": _convolution,

@@ -17,14 +17,12 @@ from dataclasses import dataclass
 
 from pipeline.geometry.span import Span, round_down, round_up
 from pipeline.geometry.window import Window
-from pipeline.models.cropping.axes import AxisRule, Pixelwise
+from pipeline.models.cropping.axes import AxisRule, Enlarged, Pixelwise
 from pipeline.models.cropping.movement import Unsupported
 from pipeline.models.cropping.steps import ImageStep, Record
 
 MAX_LEFT_SHARE = {False: 0.95, True: 0.999}
 """Share of an image that may be left for a cut to be made: one that is copied for it, and one that is copied anyway."""
-JOINING, ENLARGING = "aten::cat", "aten::upsample"
-"""Operations that copy their images anyway, and those that copy little beside what they make."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +139,8 @@ def _given(step: ImageStep, present: Sequence[Window], needs: Sequence[Window]) 
         common = common.intersect(window)
     common = _on_grid(step, common)
     wanted = common.intersect(needs[0]) if needs[0].pixels else common
-    free = step.name == JOINING or step.name.startswith(ENLARGING)
+    # what is joined is copied anyway, and what is enlarged is small beside what comes of it
+    free = step.movement.joins or isinstance(step.movement.rows, Enlarged)
     pays = step.copies and (free or not isinstance(step.movement.rows, Pixelwise))
     return ((wanted if pays and wanted.pixels <= MAX_LEFT_SHARE[free] * common.pixels else common),) * len(present)
 

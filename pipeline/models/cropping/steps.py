@@ -34,6 +34,8 @@ class ImageStep:
     """Whether it makes memory of its own."""
     bytes: int
     """Of its output, for each pixel."""
+    fused: bool = False
+    """Whether it is computed together with the one before, so that its result is not written."""
     freed: tuple[int, ...] = ()
     """Images whose memory is given back once it is done."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,30 +18,9 @@ from pipeline.errors import ModelError
 from pipeline.models.bn_folding import exported, scripted
 from pipeline.models.loaded import Loaded
 from pipeline.models.onnx_runtime.network import OnnxNetwork
+from pipeline.models.openvino.converted_graph import ConvertedGraph, conversion_reason
 from pipeline.models.openvino.unroll import unrolled
 from pipeline.models.output import chosen_name, entries, require_scores
-
-SUMMARIES = ("No conversion rule found for operations: ", "Conversion is failed for: ")
-"""Before the names of operators that OpenVINO does not know, at the end of its messages; the first tells more."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConvertedGraph:
-    """A network as OpenVINO has it."""
-
-    model: Any
-    """``openvino.Model`` of one input, of any size."""
-    weights: Any
-    """What the weights of the graph live in, where they are torch's own."""
-    output: int
-    """Which of its outputs are the logits."""
-    fixed_numbers: bool
-    """Whether its code took numbers of the image for constants, which may be others for another image or size."""
-
-    @property
-    def operators(self) -> frozenset[str]:
-        """OpenVINO's names of its operators."""
-        return frozenset(operation.get_type_name() for operation in self.model.get_ops())
 
 
 def convert(network: Loaded, shape: Sequence[int]) -> ConvertedGraph:
@@ -143,12 +121,3 @@ def _graph_of(script: Any, bands: int) -> tuple[Any, Any]:
     inputs.set_element_type(image, Type.f32)
     inputs.set_partial_shape(image, PartialShape([-1, bands, -1, -1]))
     return frontend.convert(inputs), decoder
-
-
-def conversion_reason(error: Exception) -> str:
-    """Why OpenVINO does not take a network, of its message of many lines: the operators, else the last line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    for summary in SUMMARIES:
-        if names := [line.partition(summary)[2] for line in lines if summary in line]:
-            return f"it does not know {names[0]}"
-    return f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__

@@ -24,7 +24,8 @@ import torch
 
 from pipeline.models.bn_folding import exported
 from pipeline.models.loaded import Loaded
-from pipeline.models.openvino.convert import ConvertedGraph, convert
+from pipeline.models.openvino.convert import convert
+from pipeline.models.openvino.converted_graph import ConvertedGraph
 from pipeline.models.weights import sha256
 from pipeline.runtime.resources import cache_folder
 

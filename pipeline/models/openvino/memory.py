@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 
 from pipeline.errors import ModelError
 from pipeline.models.openvino import session
-from pipeline.models.openvino.convert import ConvertedGraph
-from pipeline.models.openvino.network import max_graphs
+from pipeline.models.openvino.converted_graph import ConvertedGraph
+from pipeline.models.openvino.graphs import max_graphs
 from pipeline.models.runtimes.runtime import RuntimeMemory
 from pipeline.runtime.allocator import env_without_settings
 

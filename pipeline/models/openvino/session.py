@@ -35,23 +35,39 @@ def properties(threads: int) -> dict[str, Any]:
     }
 
 
-def compiled_for(core: Any, graph: Any, shape: Sequence[int], threads: int) -> Any:
-    """A graph compiled for images of one shape.
+def static_graph(graph: Any, shape: Sequence[int]) -> Any:
+    """A copy of a graph that takes images of one shape, its constants worked out.
+
+    Parameters
+    ----------
+    graph
+        ``openvino.Model`` of one input; it stays as it is.
+    shape
+        (batch, bands, rows, cols).
+    """
+    from openvino import passes
+
+    static = graph.clone()
+    static.reshape(list(shape))
+    manager = passes.Manager()
+    manager.register_pass(passes.ConstantFolding())
+    manager.run_passes(static)
+    return static
+
+
+def compile_static(core: Any, graph: Any, threads: int) -> Any:
+    """A graph of one shape, compiled.
 
     Parameters
     ----------
     core
         ``openvino.Core``.
     graph
-        ``openvino.Model`` of one input; it stays as it is.
-    shape
-        (batch, bands, rows, cols).
+        ``openvino.Model`` of fixed shapes.
     threads
         Intra-op threads.
     """
-    static = graph.clone()
-    static.reshape(list(shape))
-    return core.compile_model(static, DEVICE, properties(threads))
+    return core.compile_model(graph, DEVICE, properties(threads))
 
 
 def measure_costs(graph: str, threads: int, shapes: list[list[int]]) -> dict[str, float]:
@@ -82,10 +98,10 @@ def measure_costs(graph: str, threads: int, shapes: list[list[int]]) -> dict[str
     loaded = _resident()
     model = core.read_model(graph)
     read = _forget_peak()
-    first = compiled_for(core, model, shapes[0], threads)
+    first = compile_static(core, static_graph(model, shapes[0]), threads)
     both = _highest() - read
     with_first = _forget_peak()
-    second = compiled_for(core, model, shapes[1], threads)
+    second = compile_static(core, static_graph(model, shapes[1]), threads)
     one = max(_highest() - with_first, 0)
     request = second.create_infer_request()
     image = openvino.Tensor(np.ones(shapes[1], np.float32))

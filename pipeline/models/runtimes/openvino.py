@@ -7,9 +7,11 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
+from pipeline.models.cropping.network import CroppedNetwork, enlargement
 from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
 from pipeline.models.onnx_runtime.network import OnnxNetwork
+from pipeline.models.openvino.cropping.record import record_graph
 from pipeline.models.openvino.memory import measure_memory
 from pipeline.models.openvino.network import OpenVinoNetwork, run_by_openvino
 from pipeline.models.runtimes.runtime import Facts, Runtime, RuntimeMemory
@@ -56,6 +58,13 @@ def _facts(network: Loaded) -> Facts:
     return Facts(operators=converted.operators, fixed_numbers=converted.fixed_numbers)
 
 
+def _cropped(network: Loaded, image: torch.Tensor) -> CroppedNetwork:
+    """What it does is read from its graph: nothing is computed."""
+    module, shape = _module(network), tuple(image.shape)
+    record = record_graph(module.converted.model, module.converted.output, shape)
+    return CroppedNetwork(network=network, record=record, compute=module, factor=enlargement(record, shape))
+
+
 def _memory(network: Loaded, shape: Sequence[int], other: Sequence[int], threads: int) -> RuntimeMemory:
     return measure_memory(_module(network).converted, shape, other, threads)
 
@@ -68,5 +77,6 @@ OPENVINO_RUNTIME = Runtime(
     extra=OPENVINO_EXTRA,
     release=_release,
     facts=_facts,
+    crop=_cropped,
     memory=_memory,
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from pipeline.models.cropping.network import CroppedNetwork
 from pipeline.models.loaded import Loaded
 
 
@@ -54,6 +55,10 @@ class Runtime:
     none."""
     facts: Callable[[Loaded], Facts] | None = None
     """Facts of a network that `run` returned; None of what ``auto`` never takes."""
+    crop: Callable[[Loaded, torch.Tensor], CroppedNetwork] | None = None
+    """A network that `run` returned as it computes a part of a tile, seen on a small image (1, bands, rows, cols).
+
+    Raises Unsupported where something of it is not cropped. None where tiles are computed whole."""
     memory: Callable[[Loaded, Sequence[int], Sequence[int], int], RuntimeMemory] | None = None
     """Measures what a network that `run` returned takes, of two shapes that differ and a number of threads.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from pipeline.models.cropping.network import record_cropping
 from pipeline.models.loaded import Loaded
 from pipeline.models.runtimes.runtime import Runtime
 
@@ -13,5 +14,10 @@ def _obstacle(network: Loaded, _: torch.device) -> str | None:
 
 
 TORCH_RUNTIME = Runtime(
-    obstacle=_obstacle, run=lambda network, _: network, noun="a network of torch", single=False, native=True
+    obstacle=_obstacle,
+    run=lambda network, _: network,
+    noun="a network of torch",
+    single=False,
+    native=True,
+    crop=record_cropping,
 )

@@ -29,7 +29,8 @@ from tests import networks, runs, scenes
 from tests.models.onnx_files import to_onnx
 
 pytest.importorskip("openvino")
-from pipeline.models.openvino import network as openvino_network
+from pipeline.models.openvino import graphs as openvino_graphs
+from pipeline.models.openvino.network import OpenVinoNetwork
 
 CPU = torch.device("cpu")
 SHAPE = (1, 3, 64, 64)
@@ -148,7 +149,7 @@ def test_what_openvino_takes_and_cannot_compile_is_refused(monkeypatch: pytest.M
     def fails(*_: Any) -> None:
         raise RuntimeError("Exception from somewhere:\nno kernel\n\n")
 
-    monkeypatch.setattr(openvino_network, "compiled_for", fails)
+    monkeypatch.setattr(openvino_graphs, "compile_static", fails)
     with pytest.raises(ModelError, match=r"cannot compile this network for 96 × 80 px \(RuntimeError: no kernel\)"):
         network(torch.zeros(1, 3, 96, 80))
 
@@ -187,13 +188,13 @@ def test_what_openvino_cannot_take_is_said_by_its_operator() -> None:
 
 
 def test_shapes_in_any_order_give_the_same_bytes_and_few_graphs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openvino_network, "GRAPHS_BYTES", 0)
+    monkeypatch.setattr(openvino_graphs, "GRAPHS_BYTES", 0)
     network, sides = loaded(networks.UNet()), [64, 72, 80, 88, 96, 104]
     images = {side: torch.randn(1, 3, side, 64, generator=torch.Generator().manual_seed(side)) for side in sides}
     first = OPENVINO.run(network, SHAPE)
     answers = {side: first(images[side]) for side in sides}
-    assert isinstance(first.module, openvino_network.OpenVinoNetwork)
-    assert len(first.module._compiled) == openvino_network.ROW_GRAPHS
+    assert isinstance(first.module, OpenVinoNetwork)
+    assert len(first.module.graphs._compiled) == openvino_graphs.ROW_GRAPHS
     second = OPENVINO.run(network, SHAPE)
     for side in [*reversed(sides), 64, 104, 64]:
         assert torch.equal(second(images[side]), answers[side])
@@ -202,27 +203,27 @@ def test_shapes_in_any_order_give_the_same_bytes_and_few_graphs_are_kept(monkeyp
 def test_the_room_of_a_smaller_image_goes_back_and_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
     trims: list[int] = []
     used = count(10**6, -600)  # each time that it is asked
-    monkeypatch.setattr(openvino_network.resources, "heap_in_use", lambda: next(used))
-    monkeypatch.setattr(openvino_network.resources, "trim_heap", lambda: trims.append(1))
+    monkeypatch.setattr(openvino_graphs.resources, "heap_in_use", lambda: next(used))
+    monkeypatch.setattr(openvino_graphs.resources, "trim_heap", lambda: trims.append(1))
     module = OPENVINO.run(loaded(networks.Twice()), SHAPE).module
-    assert isinstance(module, openvino_network.OpenVinoNetwork)
+    assert isinstance(module, OpenVinoNetwork)
     for side, times in [(64, 0), (96, 1), (64, 1), (80, 1), (96, 1), (112, 2), (112, 2), (96, 2)]:
         module(torch.zeros(1, 3, side, 64))
         assert len(trims) == times
-        assert [len(filler) for filler in module._fillers] == [540] * times
+        assert [len(filler) for filler in module.graphs._fillers] == [540] * times
 
 
 @pytest.mark.parametrize(
-    ("times", "graphs"), [(1000, openvino_network.ALL_GRAPHS), (6, 6), (1, openvino_network.ROW_GRAPHS)]
+    ("times", "graphs"), [(1000, openvino_graphs.ALL_GRAPHS), (6, 6), (1, openvino_graphs.ROW_GRAPHS)]
 )
 def test_as_many_graphs_are_kept_as_their_weights_allow(
     times: int, graphs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = OPENVINO.run(loaded(networks.Twice()), SHAPE).module
-    assert isinstance(module, openvino_network.OpenVinoNetwork)
+    assert isinstance(module, OpenVinoNetwork)
     constants = [node for node in module.converted.model.get_ops() if node.get_type_name() == "Constant"]
-    monkeypatch.setattr(openvino_network, "GRAPHS_BYTES", times * sum(node.get_byte_size() for node in constants))
-    assert openvino_network.max_graphs(module.converted) == graphs
+    monkeypatch.setattr(openvino_graphs, "GRAPHS_BYTES", times * sum(node.get_byte_size() for node in constants))
+    assert openvino_graphs.max_graphs(module.converted) == graphs
 
 
 def test_an_answer_stays_when_the_next_image_comes() -> None:

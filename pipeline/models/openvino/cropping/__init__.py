@@ -1,0 +1,1 @@
+"""Halos that are cropped on their way through a graph of OpenVINO."""
