@@ -5,6 +5,7 @@ A form of export is one file and its row in `KINDS`.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from pipeline.config.families import EXPORT_KINDS
@@ -21,6 +22,7 @@ from pipeline.exports.vectors.forms import VECTOR_FORMS
 from pipeline.exports.write import Form, delete_with_companions, place_of, refuse_foreign, write_export
 from pipeline.exports.zarr_labels import ZARR_LABELS
 from pipeline.locations import Place, parse_place
+from pipeline.runtime.background import start_in_background
 from pipeline.store.files import files_at
 from pipeline.store.layers import DERIVED_LAYERS, LAYERS
 from pipeline.store.spec import StoreSpec
@@ -93,13 +95,14 @@ def write_exports(store: Place, spec: StoreSpec, meta: dict[str, Any], unchanged
     """
     wanted, named = requests(meta)
     tasks = [ExportTask(store, spec, meta, request) for request in wanted]
+    picture = start_in_background(partial(quicklook.write, store, spec), "quicklook")
     files = {_name(task): _write(task, named, unchanged) for task in tasks}
     rasters = [(task, files[_name(task)]) for task in tasks if task.request.to == "cog" and task.layer in MAIN_LAYERS]
     if not named and main_layer(spec) in DERIVED_LAYERS:
         for task in tasks:
             _delete(store, KINDS[task.request.to], "mask")  # the file of the derived layer stands in its place
     sidecar = vrt.write(store, spec, *(rasters[0] if rasters else ()))
-    beside = {"sidecar": sidecar, "quicklook": quicklook.write(store, spec), **files}
+    beside = {"sidecar": sidecar, "quicklook": picture.result(), **files}
     if meta["config"]["output"].get("stac"):
         return {**beside, "stac": write_stac_item(store, spec, meta, beside)}
     delete_stac_item(store)

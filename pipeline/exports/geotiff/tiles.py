@@ -1,9 +1,14 @@
-"""The tiles of a level as a GeoTIFF stores them: row by row, compressed, and none where nothing is written."""
+"""The tiles of a level as a GeoTIFF stores them: row by row, compressed, and none where nothing is written.
+
+Several are compressed at once, since zlib lets other threads run; they come in their order all the same.
+"""
 
 from __future__ import annotations
 
 import zlib
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +19,13 @@ from pipeline.exports.geotiff.template import TILE, file_dtype
 from pipeline.exports.layer_part import LayerPart
 from pipeline.geometry.span import Span, cut
 from pipeline.geometry.window import Window
+from pipeline.runtime.resources import cores
 from pipeline.store.layers import CLASS_LAYERS
 
 READ_TILES = 8
 """Tiles that are read at once."""
+MAX_THREADS = 8
+"""Threads that compress: one thread reads and writes for all of them."""
 _EFFORT = 6
 """zlib's level of DEFLATE where it costs little."""
 _QUICK_EFFORT = 3
@@ -52,10 +60,28 @@ def compressed_tiles(part: LayerPart, level: int) -> Iterator[EncodedTile]:
     level
         0 is the full resolution.
     """
+    threads = min(cores(), MAX_THREADS)
+    waiting: deque[tuple[int, Future[bytes]]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="deflate") as pool:
+        for index, tile in _tiles(part, level):
+            waiting.append((index, pool.submit(_encoded, tile, part)))
+            if len(waiting) > threads:
+                yield _first(waiting)
+        while waiting:
+            yield _first(waiting)
+
+
+def _first(waiting: deque[tuple[int, Future[bytes]]]) -> EncodedTile:
+    index, data = waiting.popleft()
+    return EncodedTile(index, data.result())
+
+
+def _tiles(part: LayerPart, level: int) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    """Tiles that hold anything, with their places."""
     height, _ = part.size(level)
     for rows in cut(height, TILE):
         for cols in _runs(part, level, rows):
-            yield from _compressed(part, level, Window.of(rows, cols))
+            yield from _tiles_of_window(part, level, Window.of(rows, cols))
 
 
 def _runs(part: LayerPart, level: int, rows: Span) -> Iterator[Span]:
@@ -69,7 +95,7 @@ def _runs(part: LayerPart, level: int, rows: Span) -> Iterator[Span]:
             yield Span(start, min(done, width))
 
 
-def _compressed(part: LayerPart, level: int, window: Window) -> Iterator[EncodedTile]:
+def _tiles_of_window(part: LayerPart, level: int, window: Window) -> Iterator[tuple[int, npt.NDArray[Any]]]:
     pixels = part.read(level, window)
     planes = pixels[None] if pixels.ndim == 2 else pixels
     down, across = tile_counts(part, level)
@@ -78,7 +104,11 @@ def _compressed(part: LayerPart, level: int, window: Window) -> Iterator[Encoded
         for k, cols in enumerate(cut(window.width, TILE)):
             tile = values[:, cols.start : cols.stop]
             if not _is_empty(tile, part.layer.fill):
-                yield EncodedTile(first + k, _deflated(_padded(tile, part), part.name in CLASS_LAYERS))
+                yield first + k, tile
+
+
+def _encoded(tile: npt.NDArray[Any], part: LayerPart) -> bytes:
+    return _deflated(_padded(tile, part), part.name in CLASS_LAYERS)
 
 
 def _deflated(data: bytes, has_classes: bool) -> bytes:
