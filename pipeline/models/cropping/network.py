@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,9 +18,6 @@ from pipeline.models.cropping.regions import Regions, plan_regions
 from pipeline.models.cropping.run import Cropper
 from pipeline.models.cropping.steps import Record
 from pipeline.models.loaded import Loaded
-
-MAX_KEPT_REGIONS = 256
-"""Of tiles and what is kept of them, whose regions are remembered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +38,8 @@ class CroppedNetwork:
     """What its library returns of a tile's regions; None where it does something else than was seen."""
     factor: int
     """By which what it returns is enlarged to the size of its input."""
-    _regions: dict[tuple[int, int, Window], Regions | None] = field(default_factory=dict, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _whole: set[tuple[int, int, Window]] = field(default_factory=set, repr=False)
+    """Sizes of tiles that are computed whole, and what is kept of them."""
 
     def __call__(self, x: torch.Tensor, keep: Window) -> torch.Tensor:
         """The logits of a part of a tile.
@@ -66,7 +62,7 @@ class CroppedNetwork:
             returned = self.compute(x, regions)
             if returned is not None:
                 return self._part(returned, regions.output, keep)
-            self._compute_whole(height, width, keep)
+            self._whole.add((height, width, keep))  # from now on
         return self.network(x)[(..., *keep.slices)]
 
     def cost(self, height: int, width: int, keep: Window) -> CroppingCost:
@@ -90,24 +86,12 @@ class CroppedNetwork:
 
     def _planned(self, height: int, width: int, keep: Window) -> Regions | None:
         """What is cut; None where that cannot be."""
-        key = (height, width, keep)
-        with self._lock:
-            if key not in self._regions:
-                if len(self._regions) >= MAX_KEPT_REGIONS:
-                    self._regions.clear()
-                self._regions[key] = self._plan(height, width, keep)
-            return self._regions[key]
-
-    def _plan(self, height: int, width: int, keep: Window) -> Regions | None:
+        if (height, width, keep) in self._whole:
+            return None
         try:
             return plan_regions(self.record, height, width, self._output_part(height, width, keep))
         except Unsupported:
             return None
-
-    def _compute_whole(self, height: int, width: int, keep: Window) -> None:
-        """Tiles of this size from now on."""
-        with self._lock:
-            self._regions[height, width, keep] = None
 
     def _output_part(self, height: int, width: int, keep: Window) -> Window:
         """What decides the part, px of what the network returns."""

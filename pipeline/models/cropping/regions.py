@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pipeline.geometry.span import Span, round_down, round_up
 from pipeline.geometry.window import Window
@@ -23,6 +24,8 @@ from pipeline.models.cropping.steps import ImageStep, Record
 
 MAX_LEFT_SHARE = {False: 0.95, True: 0.999}
 """Share of an image that may be left for a cut to be made: one that is copied for it, and one that is copied anyway."""
+MAX_KEPT_REGIONS = 256
+"""Of tiles and what is kept of them, whose regions are remembered; also for the next job with the same network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,7 @@ class Regions:
         return any(step is not None and step.inputs != step.present for step in self.steps)
 
 
+@lru_cache(MAX_KEPT_REGIONS)
 def plan_regions(record: Record, height: int, width: int, keep: Window) -> Regions:
     """Decide what is cut.
 
