@@ -25,86 +25,129 @@ STORED = 4 / 3
 
 def describe(job: Job) -> dict[str, Any]:
     """Everything that was decided, as plain values."""
-    grid, tiles, layout = job.source.grid, job.plan.tiles, job.task.layout
-    cost, pixels = _cost(job), grid.height * grid.width
-    per_pixel = sum(job.spec.layer(name).bytes_per_pixel for name in job.finished_spec.layers)
-    work = cost.network / cost.requested * VIEWS_PER_TILE[tiles.augment]
+    tiles, cost = job.plan.tiles, _cost(job)
+    work = _work(job, cost)
     return {
-        "raster": {
-            "height": grid.height,
-            "width": grid.width,
-            "bands": job.source.bands,
-            "dtype": str(job.source.dtype),
-            "crs": grid.code or grid.wkt,
-            "notes": list(job.source.notes),
-            "transform": option_sentences(OPTIONS, job.resolved).get("model.input.transform"),
-            **({} if job.stretch is None else {"normalise": _normalise(job.stretch)}),
-            "moved": source_change(job),
-        },
-        "network": {
-            "verdict": job.locality.verdict,
-            "stride": job.locality.stride,
-            "radius": _radius(job),
-            **({"inputs": input_facts(job.network, job.locality)} if job.network.inputs else {}),
-            "blame": list(job.locality.blame),
-            "notes": list(job.network.notes),
-            "fold": job.fold,
-            "compile": job.task.recipe.compile,
-            "runtime": " ".join(filter(None, (job.task.recipe.runtime, job.task.recipe.runtime_release))),
-            "runtime_choice": job.runtime_choice,
-            "remarks": list(job.remarks),
-            **({"description": list(job.config.model.described)} if job.config.model.described else {}),
-            "address": job.config.model.address,
-            "revision": list(job.revision),
-            **({} if (members := described_members(job)) is None else {"members": members}),
-        },
+        "raster": _raster(job),
+        "network": _network(job),
         "halo": {"px": tiles.halo, "exact": tiles.exact, "why": tiles.why},
-        "tile": {
-            "size": tiles.size,
-            "core": tiles.core,
-            **plan_values(OPTIONS, job.resolved, tile=True),
-            **({"averaged": "probabilities"} if isinstance(job.network, Ensemble) else {}),
-        },
-        "blocks": {
-            "size": tiles.block,
-            "count": job.blocks,
-            "of": layout.count,
-            "in_flight": job.plan.workers,
-            "processes": job.plan.worker_layout.processes,
-            "chunk": tiles.chunk,
-            "shard": tiles.shard,
-        },
+        "tile": _tile(job),
+        "blocks": _blocks(job),
         "postprocess": None if job.cleaning is None else [step.sentence for step in job.cleaning.steps],
-        "area": _described_area(job.task.area, cost, pixels) if job.task.area else None,
+        "area": _described_area(job.task.area, cost, _pixels(job)) if job.task.area else None,
         "arithmetic_overhead": round(work, 4),
         "cropping": {"why": job.cropping, "arithmetic": round(work * job.plan.cropped_work, 4)},
-        "recomputed": round(layout.blend_recompute_share(), 4),
+        "recomputed": round(job.task.layout.blend_recompute_share(), 4),
         "read_amplification": round(cost.read / cost.requested, 4),
-        "reading": {
-            "file_block": list(job.source.block),
-            "held": job.plan.sharing.cached_bytes,
-            "swaths": job.plan.sharing.swaths,
-            "warped": any(
-                section.grid is not None for section in (job.config.source, *job.config.model.inputs.values())
-            ),
-        },
-        "memory": {
-            "budget": job.plan.budget,
-            "projected": job.plan.peak,
-            "buffers": job.plan.buffers,
-            "quicker": None if job.plan.quicker is None else asdict(job.plan.quicker),
-        },
+        "reading": _reading(job),
+        "memory": _memory(job),
         "device_memory": _on_device(job),
-        "output_bytes_before_compression": round(cost.requested * per_pixel * (STORED if job.spec.levels > 1 else 1)),
+        "output_bytes_before_compression": _output_bytes(job, cost),
         "exports": _exports(job),
-        "estimated_seconds": None
-        if job.footprint is None
-        else round(cost.requested * work * job.plan.cropped_work * job.footprint.seconds_per_pixel),
+        "estimated_seconds": _seconds(job, cost, work),
         **plan_values(OPTIONS, job.resolved, tile=False),
         "streams": job.plan.worker_layout.streams,
         "engine": job.config.execution.engine,
         **({"values": asdict(job.spec.values)} if job.spec.values.channels else {}),
     }
+
+
+def _raster(job: Job) -> dict[str, Any]:
+    grid = job.source.grid
+    return {
+        "height": grid.height,
+        "width": grid.width,
+        "bands": job.source.bands,
+        "dtype": str(job.source.dtype),
+        "crs": grid.code or grid.wkt,
+        "notes": list(job.source.notes),
+        "transform": option_sentences(OPTIONS, job.resolved).get("model.input.transform"),
+        **({} if job.stretch is None else {"normalise": _normalise(job.stretch)}),
+        "moved": source_change(job),
+    }
+
+
+def _network(job: Job) -> dict[str, Any]:
+    recipe, members = job.task.recipe, described_members(job)
+    return {
+        "verdict": job.locality.verdict,
+        "stride": job.locality.stride,
+        "radius": _radius(job),
+        **({"inputs": input_facts(job.network, job.locality)} if job.network.inputs else {}),
+        "blame": list(job.locality.blame),
+        "notes": list(job.network.notes),
+        "fold": job.fold,
+        "compile": recipe.compile,
+        "runtime": " ".join(filter(None, (recipe.runtime, recipe.runtime_release))),
+        "runtime_choice": job.runtime_choice,
+        "remarks": list(job.remarks),
+        **({"description": list(job.config.model.described)} if job.config.model.described else {}),
+        "address": job.config.model.address,
+        "revision": list(job.revision),
+        **({} if members is None else {"members": members}),
+    }
+
+
+def _tile(job: Job) -> dict[str, Any]:
+    return {
+        "size": job.plan.tiles.size,
+        "core": job.plan.tiles.core,
+        **plan_values(OPTIONS, job.resolved, tile=True),
+        **({"averaged": "probabilities"} if isinstance(job.network, Ensemble) else {}),
+    }
+
+
+def _blocks(job: Job) -> dict[str, Any]:
+    tiles = job.plan.tiles
+    return {
+        "size": tiles.block,
+        "count": job.blocks,
+        "of": job.task.layout.count,
+        "in_flight": job.plan.workers,
+        "processes": job.plan.worker_layout.processes,
+        "chunk": tiles.chunk,
+        "shard": tiles.shard,
+    }
+
+
+def _reading(job: Job) -> dict[str, Any]:
+    sections = (job.config.source, *job.config.model.inputs.values())
+    return {
+        "file_block": list(job.source.block),
+        "held": job.plan.sharing.cached_bytes,
+        "swaths": job.plan.sharing.swaths,
+        "warped": any(section.grid is not None for section in sections),
+    }
+
+
+def _memory(job: Job) -> dict[str, Any]:
+    return {
+        "budget": job.plan.budget,
+        "projected": job.plan.peak,
+        "buffers": job.plan.buffers,
+        "quicker": None if job.plan.quicker is None else asdict(job.plan.quicker),
+    }
+
+
+def _output_bytes(job: Job, cost: AoiCost) -> int:
+    per_pixel = sum(job.spec.layer(name).bytes_per_pixel for name in job.finished_spec.layers)
+    return round(cost.requested * per_pixel * (STORED if job.spec.levels > 1 else 1))
+
+
+def _seconds(job: Job, cost: AoiCost, work: float) -> int | None:
+    """Of the network alone; None where nothing was measured."""
+    if job.footprint is None:
+        return None
+    return round(cost.requested * work * job.plan.cropped_work * job.footprint.seconds_per_pixel)
+
+
+def _work(job: Job, cost: AoiCost) -> float:
+    """Pixels that go through the network for each pixel that is asked for, before halos are cropped."""
+    return cost.network / cost.requested * VIEWS_PER_TILE[job.plan.tiles.augment]
+
+
+def _pixels(job: Job) -> int:
+    return job.source.grid.height * job.source.grid.width
 
 
 def room(job: Job) -> int:
@@ -176,11 +219,8 @@ def plan_metrics(job: Job) -> dict[str, Any]:
 def headline(job: Job) -> str:
     """The plan in one line."""
     tiles, layout = job.plan.tiles, job.task.layout
-    cost = _cost(job)
-    work, blocks = (
-        cost.network / cost.requested * VIEWS_PER_TILE[tiles.augment],
-        f"{layout.count:,}" if job.task.area is None else f"{job.blocks:,} of {layout.count:,}",
-    )
+    work = _work(job, _cost(job)) * job.plan.cropped_work
+    blocks = f"{layout.count:,}" if job.task.area is None else f"{job.blocks:,} of {layout.count:,}"
     meet = f"halo {tiles.halo} px" if tiles.halo is not None else f"blended every {tiles.step} px"
     return (
         f"{layout.height} × {layout.width} px in {blocks} blocks of {tiles.block} px, tiles up to "
