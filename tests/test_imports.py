@@ -30,8 +30,19 @@ UNUSED_BY_RUN = (
     "pipeline.postprocess.passes",
     "pipeline.objects.components",
     # libraries, and parts of torch that a TorchScript network does without
-    *("distributed", "xarray", "pandas", "matplotlib", "rich", "onnx", "onnxruntime", "openvino", "sympy"),
-    *("torch._dynamo", "torch._inductor", "torch.onnx"),
+    *(
+        "distributed",
+        "xarray",
+        "pandas",
+        "matplotlib",
+        "rich",
+        "onnx",
+        "onnxruntime",
+        "openvino",
+        "torch_tensorrt",
+        "sympy",
+    ),
+    *("torch._dynamo", "torch._inductor", "torch.onnx", "torch_tensorrt"),
 )
 """Modules that a run of a GeoTIFF and a TorchScript network imports nothing of."""
 PLANNING = ROOT / "pipeline" / "planning"

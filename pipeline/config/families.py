@@ -147,7 +147,7 @@ LAYER_KINDS = Family(("mask", "confidence", "probabilities", "entropy", "values"
 EXPORT_KINDS = Family(
     ("cog", "png", "ome-tiff", "gpkg", "geoparquet", "flatgeobuf", "geojson", "qupath", "zarr-labels", "image-labels")
 )
-RUNTIME_KINDS = Family(("torch", "compile", "openvino", "onnxruntime"))
+RUNTIME_KINDS = Family(("torch", "compile", "openvino", "onnxruntime", "tensorrt"))
 ENGINE_KINDS = Family((), [ENGINE_FACTS])
 
 

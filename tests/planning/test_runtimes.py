@@ -290,7 +290,7 @@ def test_pixels_of_the_raster_decide_too(tmp_path: Path, made_up: MadeUp, monkey
         ({"runtime": "torch", "compile": True}, "runtime is torch, but compile is true"),
         ({"runtime": "openvino", "compile": True}, "runtime is openvino, but compile is true"),
         ({"runtime": "compile", "compile": False}, "runtime is compile, but compile is false"),
-        ({"runtime": "tensorrt"}, "execution.runtime"),
+        ({"runtime": "ncnn"}, "execution.runtime"),
     ],
 )
 def test_a_config_that_contradicts_itself_is_one_paragraph(

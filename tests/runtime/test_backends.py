@@ -39,6 +39,7 @@ OUTSIDE = {
     "models/exported.py": "a program's tensors are compared with the device, whatever kind either is",
     "models/descriptions/bioimage/format_0_5.py": "types of axes, not of devices",
     "models/runtimes/openvino.py": "the runtime's kernels are of CPUs alone, whatever rows there are",
+    "models/runtimes/tensorrt.py": "the runtime's kernels are of GPUs of CUDA alone, whatever rows there are",
     "models/onnx.py": "a message tells what to install for onnxruntime",
 }
 """Files beside the table that may, each with its reason."""

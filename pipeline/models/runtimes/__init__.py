@@ -8,6 +8,7 @@ from pipeline.models.runtimes.compile import COMPILE_RUNTIME
 from pipeline.models.runtimes.onnxruntime import ONNX_RUNTIME
 from pipeline.models.runtimes.openvino import OPENVINO_RUNTIME
 from pipeline.models.runtimes.runtime import Runtime
+from pipeline.models.runtimes.tensorrt import TENSORRT_RUNTIME
 from pipeline.models.runtimes.torch import TORCH_RUNTIME
 
 KINDS: dict[str, Runtime] = {
@@ -15,6 +16,7 @@ KINDS: dict[str, Runtime] = {
     "compile": COMPILE_RUNTIME,
     "openvino": OPENVINO_RUNTIME,
     "onnxruntime": ONNX_RUNTIME,
+    "tensorrt": TENSORRT_RUNTIME,
 }
 RUNTIME_KINDS.register(KINDS)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
@@ -14,20 +13,15 @@ from pipeline.models.onnx_runtime.network import OnnxNetwork
 from pipeline.models.openvino.cropping.record import record_graph
 from pipeline.models.openvino.memory import measure_memory
 from pipeline.models.openvino.network import OpenVinoNetwork, run_by_openvino
-from pipeline.models.runtimes.runtime import Facts, Runtime, RuntimeMemory
+from pipeline.models.runtimes.runtime import Facts, Runtime, RuntimeMemory, installed_release
 
 OPENVINO_PACKAGE, OPENVINO_EXTRA = "openvino", "openvino"
 """Of pip, and of this package."""
-RELEASE_PARTS = 2
-"""Of a version such as 2026.4.1, those within which kernels are taken for the same."""
 
 
 def _release() -> str:
     """Such as 2026.4; empty where it is not installed."""
-    try:
-        return ".".join(version(OPENVINO_PACKAGE).split(".")[:RELEASE_PARTS])
-    except PackageNotFoundError:
-        return ""
+    return installed_release(OPENVINO_PACKAGE)
 
 
 def _obstacle(network: Loaded, device: torch.device) -> str | None:

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
 from pipeline.models.cropping.network import CroppedNetwork
 from pipeline.models.loaded import Loaded
+
+RELEASE_PARTS = 2
+"""Of a version such as 2026.4.1, those within which kernels are taken for the same."""
+
+
+def installed_release(package: str) -> str:
+    """Such as 2026.4 of a package of pip; empty where it is not installed."""
+    try:
+        return ".".join(version(package).split(".")[:RELEASE_PARTS])
+    except PackageNotFoundError:
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
