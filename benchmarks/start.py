@@ -2,6 +2,7 @@
 
 ``python -m benchmarks.start CONFIG``: a job on a raster of 512 × 512 px, say. ``--rounds`` is how often each command
 runs; the least of its times counts. The network is measured beforehand, as it is from its second command on.
+``--outside CONFIG`` adds a job whose network runs outside of torch, by OpenVINO or onnxruntime.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ import typer
 IMPORTS = ("-c", "import torch, rasterio, zarr")
 
 
-def commands(config: Path) -> dict[str, tuple[str, ...]]:
+def commands(config: Path, outside: Path | None = None) -> dict[str, tuple[str, ...]]:
     """Arguments of the interpreter, by what is measured."""
     job = ("-m", "pipeline")
+    without_torch = {} if outside is None else {"run without torch": (*job, "run", str(outside), "--fresh")}
     return {
         "imports": IMPORTS,
         "plan": (*job, "plan", str(config)),
         "run": (*job, "run", str(config), "--fresh"),
+        **without_torch,
         "inspect": (*job, "inspect", str(config)),
         "--help": (*job, "--help"),
     }
@@ -38,18 +41,21 @@ def cpu_seconds(*arguments: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def measure(config: Path, rounds: int) -> dict[str, float]:
+def measure(config: Path, rounds: int, outside: Path | None = None) -> dict[str, float]:
     """The least CPU seconds of each command, s; the commands take turns."""
-    listed = commands(config)
-    cpu_seconds(*listed["run"])
-    cpu_seconds(*listed["inspect"])
+    listed = commands(config, outside)
+    for name in ("run", "run without torch", "inspect"):
+        if name in listed:
+            cpu_seconds(*listed[name])
     times = [{name: cpu_seconds(*arguments) for name, arguments in listed.items()} for _ in range(rounds)]
     return {name: min(round_[name] for round_ in times) for name in listed}
 
 
-def main(config: Path, rounds: Annotated[int, typer.Option()] = 5) -> None:
+def main(
+    config: Path, rounds: Annotated[int, typer.Option()] = 5, outside: Annotated[Path | None, typer.Option()] = None
+) -> None:
     """Print a table."""
-    seconds = measure(config, rounds)
+    seconds = measure(config, rounds, outside)
     print("| command | CPU s | of the imports |\n| --- | --- | --- |")
     for name, value in seconds.items():
         print(f"| {name} | {value:.2f} | {value / seconds['imports']:.2f} |")

@@ -3,6 +3,7 @@
 import os
 
 from pipeline.runtime.allocator import reexec_with_malloc_settings
+from pipeline.runtime.collection import without_collection
 
 
 def main() -> None:
@@ -10,7 +11,8 @@ def main() -> None:
     reexec_with_malloc_settings()
     # threads that spin between layers take the cores of those that read and write
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    from pipeline.cli import main as command
+    with without_collection():
+        from pipeline.cli import main as command
 
     command()
 

@@ -113,6 +113,18 @@ class Labels(Protocol):
         """
 
 
+class Device(Protocol):
+    """Where a network computes, such as ``torch.device``; as text its kind, with a number where it has one."""
+
+    @property
+    def type(self) -> str:
+        """Torch's name of the kind."""
+
+    @property
+    def index(self) -> int | None:
+        """Which of several; None where that is not said."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputConstraints:
     """Input sizes a network takes, per axis (both alike), and its batch."""
@@ -394,6 +406,8 @@ class EngineOptions:
     processes: int = 1
     threads: int | None = None
     """Threads with which a process computes."""
+    in_torch: bool = True
+    """Whether processes compute with torch, which is then imported before they are forked."""
     gpus: tuple[str, ...] = ()
     """What the driver calls the GPU of each process; none for the CPU."""
     patience: float = 600.0

@@ -14,7 +14,7 @@ import zarr
 from pipeline.config.load import load_config
 from pipeline.errors import PipelineError
 from pipeline.inference import decode
-from pipeline.inference.decode import ClassDecoding
+from pipeline.inference.class_decoding import ClassDecoding
 from pipeline.models.probabilities import activated
 from pipeline.planning.freeze import freeze
 from pipeline.planning.plan_rows import plan_rows

@@ -12,7 +12,7 @@ from torch import nn
 
 from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, ModelError, StoreError
-from pipeline.inference import block_task
+from pipeline.inference import opened_networks
 from pipeline.planning.freeze import freeze
 from pipeline.planning.prepare import prepare_job
 from tests import runs, scenes
@@ -83,14 +83,14 @@ def test_a_frozen_plan_holds_the_output(heads: Path, tmp_path: Path) -> None:
 
 def test_a_process_that_finds_another_network_than_was_planned_writes_nothing(heads: Path, tmp_path: Path) -> None:
     job = prepare_job(load_config(heads, [key("0")]))
-    block_task.drop_network()
-    block_task.inference(job.task)
+    opened_networks.drop_network()
+    opened_networks.inference(job.task)
     torch.manual_seed(1)
     scenes.script(Heads(), tmp_path / "heads.pt")
-    block_task.drop_network()
+    opened_networks.drop_network()
     with pytest.raises(ModelError, match=r"heads\.pt is another one here than when this run was planned"):
-        block_task.inference(job.task)
-    block_task.drop_network()
+        opened_networks.inference(job.task)
+    opened_networks.drop_network()
 
 
 def forget(root: Path, *keys: str) -> None:

@@ -15,7 +15,7 @@ from torch import nn
 
 from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, StoreError
-from pipeline.inference.block_task import inference
+from pipeline.inference.opened_networks import inference
 from pipeline.inference.read import read_with_retries
 from pipeline.inference.recipe import Block
 from pipeline.inference.tta import TTA_GROUPS

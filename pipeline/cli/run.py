@@ -51,14 +51,14 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run a job; a job that was stopped goes on where it was."""
-    from pipeline.config.load import load_config
+    from pipeline.runtime.collection import without_collection
 
+    with without_collection():
+        from pipeline.config.load import load_config
     own_shard = None if shard is None else _parse_shard(shard, fresh)
     job_config = load_config(config, overriding(overrides, out, source))
     _require_frozen(job_config, locked, config)
     install_signal_handlers()
-    from pipeline.runtime.collection import without_collection
-
     with without_collection():
         from pipeline.planning.frozen_plan import environment_differences
         from pipeline.planning.warnings import job_warnings
@@ -69,7 +69,8 @@ def run(
 
     limit, printed = time_limit(job_config.execution.stop_after), progress_as(log_format, quiet)
     with limit, open_trace(profile) as trace, printed as progress:
-        job = prepare_job(job_config, fresh, same_source, silent=quiet or log_format is not Format.TEXT)
+        silent = quiet or log_format is not Format.TEXT
+        job = prepare_job(job_config, fresh, same_source, silent=silent, from_records=True)
         begin_reading(job, own_shard)
         for message in environment_differences(job_config.locked, job.task.device):
             progress.say(message, level="warning")

@@ -22,6 +22,7 @@ from pipeline.engines.dask.cluster_settings import (
 from pipeline.engines.dask.forking import forked
 from pipeline.engines.dask.pool import pool_engine
 from pipeline.interfaces import DEFAULT_OPTIONS, Engine, EngineOptions
+from pipeline.runtime.backends import visible_environment
 
 LOOPBACK = "127.0.0.1"
 """Nobody else need reach these workers."""
@@ -67,9 +68,9 @@ def _cluster(workers: int, options: EngineOptions, dashboard_options: dict[str, 
     specs = {
         k: {"cls": Nanny, "options": _options(k, workers, options, dashboard_options)} for k in range(options.processes)
     }
-    with dask_settings(), sigint_blocked(), forked(worker_environment(options)):
+    with dask_settings(), sigint_blocked(), forked(worker_environment(options), in_torch=options.in_torch):
         cluster = SpecCluster(scheduler={"cls": Scheduler, "options": scheduler}, workers=specs, silence_logs=50)
-    with dask_settings(), forked(worker_environment(options)), cluster:
+    with dask_settings(), forked(worker_environment(options), in_torch=options.in_torch), cluster:
         yield cluster
 
 
@@ -80,9 +81,6 @@ def _options(number: int, workers: int, options: EngineOptions, dashboard_option
     """
     gpu: dict[str, str] = {}
     if options.gpus:
-        # it imports torch, which no engine does before its workers have their environment
-        from pipeline.runtime.backends import visible_environment
-
         gpu = visible_environment(options.gpus[number])
     return {
         "host": LOOPBACK,

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from pipeline.config import ModelConfig
-from pipeline.errors import InferenceError, ModelError, ReadError
+from pipeline.errors import InferenceError, ReadError
 from pipeline.geometry.blocks import BlockGrid, BlockIndex
 from pipeline.geometry.margin import Margin
 from pipeline.geometry.shards import Shard, ShardBlocks, blocks_of_shard
 from pipeline.geometry.window import Window
+from pipeline.inference.array_inference import ArrayInference, takes_arrays
+from pipeline.inference.clipped import CLIPPED
 from pipeline.inference.first_read import begin_first_read, take_first_read
-from pipeline.inference.infer import CLIPPED, Inference
+from pipeline.inference.opened_networks import block_inference, opened_inference
 from pipeline.inference.picture import PicturePart
 from pipeline.inference.read import pixel_checksum, read_with_retries
 from pipeline.inference.recipe import Block, Recipe, requested_window
 from pipeline.inference.write import write_block
-from pipeline.interfaces import Network, Source
+from pipeline.interfaces import Source
 from pipeline.locations import Place
-from pipeline.models import load
-from pipeline.models.bn_folding import fold
-from pipeline.models.cropping.movement import Unsupported
-from pipeline.models.cropping.network import CroppedNetwork, crop_image
-from pipeline.models.loaded import Loaded
-from pipeline.models.runtimes import KINDS as RUNTIMES
 from pipeline.runtime import resources
+from pipeline.runtime.backends import backend_of
 from pipeline.runtime.clock import Clock, Timing, timed_stage
-from pipeline.runtime.device import fixed_numerics, no_jit_reoptimisation, run_on_device_thread, select_device
+from pipeline.runtime.device import run_on_device_thread
 from pipeline.runtime.transfer.base import Arrays
 from pipeline.store.files.outage import outage_as_unfinished
 from pipeline.store.invalid_counts import InvalidCounts
@@ -96,6 +91,12 @@ class BlockTask:
     """The reduced picture of the source that the store keeps; None where it keeps none."""
     store_id: str = ""
     """Id of the store, once it is there; a worker writes into no other under the same path."""
+
+    @property
+    def on_arrays(self) -> bool:
+        """Whether blocks are computed without torch; by what the job is alone, and by nothing of this process."""
+        several = self.model.members or self.model.input_bands
+        return not (several or self.margin or backend_of(self.device).copies) and takes_arrays(self.recipe)
 
     def blocks(self) -> Iterator[BlockIndex]:
         """All blocks that hold anything that is asked for, in the order in which they are read."""
@@ -196,7 +197,9 @@ class BlockTask:
 
     def _infer(self, block: Block) -> tuple[Arrays, int]:
         """In this thread, but for what owns the device."""
-        network = _inferences.get(self.store) or run_on_device_thread(lambda: inference(self), self.streams)
+        network = opened_inference(self) or run_on_device_thread(lambda: block_inference(self), self.streams)
+        if isinstance(network, ArrayInference):
+            return run_on_device_thread(lambda: network(block, self.layout), self.streams)
         with timed_stage("read"):
             uploaded = network.upload(block)
         return network.collect(run_on_device_thread(lambda: network.enqueue(uploaded, self.layout), self.streams))
@@ -205,87 +208,3 @@ class BlockTask:
         part = None if self.picture is None else PicturePart(spec=self.picture, block=block)
         with outage_as_unfinished(self.store):
             write_block(self.store, index, block.window, self.recipe.layers, arrays, record, self.store_id, part)
-
-
-_inferences: dict[Place, Inference] = {}
-_opening = threading.Lock()
-
-
-def drop_network() -> None:
-    """Let go of the network that this process has loaded: a run to come may have another under the same names."""
-    _inferences.clear()
-
-
-def reuse_network(task: BlockTask, network: Network, cropped: CroppedNetwork | None = None) -> None:
-    """Use a network that this process has loaded already, and has seen where its halos are cropped."""
-    _inferences[task.store] = _inference(network, task, select_device(task.device), cropped)
-
-
-def inference(task: BlockTask) -> Inference:
-    """The network of a task, loaded once per process."""
-    with _opening:
-        if task.store not in _inferences:
-            device = select_device(task.device)
-            with no_jit_reoptimisation(), timed_stage("load"):
-                network = load(task.model, task.recipe.normalisation.channels, device)
-                _check_mark(network, task)
-                network = network if task.margin is None else network.with_margin(task.margin)
-            _inferences.clear()
-            _inferences[task.store] = _inference(fold(network).network if task.recipe.fold else network, task, device)
-        return _inferences[task.store]
-
-
-def _check_mark(network: Loaded, task: BlockTask) -> None:
-    """Raise ModelError where a process finds another network than the job was planned with.
-
-    Such a process joins later, or lies elsewhere.
-    """
-    if task.mark and network.mark != task.mark:
-        raise ModelError(
-            f"The network of {task.model.place} is another one here than when this run "
-            f"was planned: its weights, code or arguments were "
-            "changed meanwhile, or this worker's machine has other files. Put them back, or run again, "
-            "which plans anew."
-        )
-
-
-def _inference(
-    network: Network, task: BlockTask, device: torch.device, cropped: CroppedNetwork | None = None
-) -> Inference:
-    if task.recipe.crop and cropped is not None:
-        return Inference(cropped.network, task.recipe, device, cropped)
-    loaded = _in_runtime(cast(Loaded, network), task, device)
-    return Inference(loaded, task.recipe, device, _cropped(loaded, task, device) if task.recipe.crop else None)
-
-
-def _in_runtime(network: Loaded, task: BlockTask, device: torch.device) -> Loaded:
-    """The network as the runtime of the recipe runs it."""
-    name = task.recipe.runtime
-    runtime = RUNTIMES[name]
-    if runtime.native:
-        return network
-    reason = runtime.obstacle(network, device)
-    if reason is not None:
-        raise ModelError(f"execution.runtime {name} cannot run the network here: {reason}.")
-    if runtime.release() != task.recipe.runtime_release:
-        raise ModelError(
-            f"The store was made with {name} {task.recipe.runtime_release}, and {name} {runtime.release()} is "
-            f"installed here, which rounds otherwise. Install the same release."
-        )
-    return runtime.run(network, task.runtime_shape)
-
-
-def _cropped(network: Loaded, task: BlockTask, device: torch.device) -> CroppedNetwork:
-    """Seen by each process for itself, on a small image."""
-    recipe, crop = task.recipe, RUNTIMES[task.recipe.runtime].crop
-    assert crop is not None, "a recipe with cropping names a runtime that crops"
-    image = crop_image(recipe.normalisation.channels, task.crop_side, device)
-    with fixed_numerics(recipe.precision, recipe.threads, device):
-        try:
-            return crop(network, image)
-        except Unsupported as error:
-            raise ModelError(
-                f"The store was made by a network whose halos are cropped on their way through it, but here {error}. "
-                f"Use the releases of torch and of the runtime that made the store, or run with --fresh, which deletes "
-                f"it and starts over."
-            ) from error

@@ -11,11 +11,14 @@ of what the cones of an eye see.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
+
+if TYPE_CHECKING:
+    import torch
+
 
 Matrix = npt.NDArray[np.float64]
 Rows = tuple[tuple[float, float, float], ...]

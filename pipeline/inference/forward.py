@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pipeline.errors import InferenceError
 from pipeline.geometry.blocks import Tile
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window
 from pipeline.inference import decode
-from pipeline.inference.decode import ClassDecoding
+from pipeline.inference.class_decoding import ClassDecoding
+from pipeline.inference.failures import network_failure
 from pipeline.inference.normalise import Normalisation, normalise
 from pipeline.inference.tta import TTA_GROUPS
 from pipeline.interfaces import Network, Pixels
@@ -27,11 +27,11 @@ from pipeline.runtime.clock import timed_stage
 from pipeline.runtime.device import out_of_memory
 from pipeline.runtime.transfer.base import DeviceBlock
 
-MEMORY_FORMATS: Mapping[str, torch.memory_format] = {
+TORCH_FORMATS: Mapping[str, torch.memory_format] = {
     "channels_last": torch.channels_last,
     "contiguous": torch.contiguous_format,
 }
-"""Orders of a tile's numbers in memory, by what a recipe calls them."""
+"""Those of `pipeline.inference.recipe.MEMORY_FORMATS`, as torch has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Forward:
     cropped: CroppedNetwork | None = None
     """The network as it computes a part of a tile, where halos are cropped on their way through it; of batches of 1."""
     memory_format: str = "channels_last"
-    """Key of `MEMORY_FORMATS`."""
+    """Key of `TORCH_FORMATS`."""
 
     def __call__(
         self, pixels: Pixels, frame: Window, tiles: Iterable[Tile], raw: DeviceBlock | None = None
@@ -124,15 +124,12 @@ class Forward:
         run = network or self.network
         try:
             with timed_stage("network"):
-                x = x.contiguous(memory_format=MEMORY_FORMATS[self.memory_format])
+                x = x.contiguous(memory_format=TORCH_FORMATS[self.memory_format])
                 output = run(x).to(torch.float32)
         except Exception as error:  # a network raises whatever its layers raise
             if out_of_memory(error):
                 raise
-            lines = str(error).strip().splitlines()[-1:] or [type(error).__name__]
-            raise InferenceError(
-                f"the network failed on a tile of {x.shape[2]}×{x.shape[3]} px: {lines[0][:200]}"
-            ) from error
+            raise network_failure(error, x.shape[2], x.shape[3]) from error
         if not self.probabilities:
             return output
         per_tile = [decode.channel_probabilities(logits, self.decoding) for logits in output]

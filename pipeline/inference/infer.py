@@ -15,7 +15,10 @@ from pipeline.errors import InferenceError
 from pipeline.geometry.blocks import BlockGrid
 from pipeline.geometry.window import Window
 from pipeline.inference import layers
+from pipeline.inference.clipped import CLIPPED
 from pipeline.inference.decode import DecodedTile
+from pipeline.inference.failures import memory_failure
+from pipeline.inference.fill_invalid import fill_invalid
 from pipeline.inference.forward import Forward
 from pipeline.inference.parts import block_logits, require_finite
 from pipeline.inference.recipe import Block, Recipe
@@ -31,8 +34,6 @@ from pipeline.runtime.transfer.base import Arrays, DeviceBlock, GpuInterval
 
 SUMS = "sums"
 """Fetched beside the layers where nobody looked at the logits."""
-CLIPPED = "clipped"
-"""Fetched beside the layers, (channels,) int64: wanted pixels whose number was clipped; only where that may be."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -132,10 +133,7 @@ class Inference:
                 asynchronous = uploaded.raw.arrival is not None
                 smaller = (forward, layout) if asynchronous else _halved(forward, layout)
                 if smaller is None:
-                    raise InferenceError(
-                        f"{self._device} is out of memory even for the smallest tiles; free some, or give "
-                        f"another execution.device"
-                    ) from error
+                    raise memory_failure(self._device) from error
             uploaded.raw = DeviceBlock.of(uploaded.block.pixels)
             backend_of(self._device).give_back()
             (forward, layout), halvings = smaller, halvings + (not asynchronous)
@@ -158,7 +156,7 @@ class Inference:
         arrays = self._transfer.to_host({**pending.layers, SUMS: pending.sums, **counts}, pending.span)
         if not np.isfinite(arrays.pop(SUMS)).all():  # nor is a sum of numbers that overflows
             run_on_device_thread(lambda: self._find_nonfinite(pending))
-        layers.fill_invalid(arrays, pending.block.output_mask, self._recipe)
+        fill_invalid(arrays, pending.block.output_mask, self._recipe)
         return arrays, pending.halvings
 
     def logits(self, block: Block, layout: BlockGrid, part: Window) -> npt.NDArray[np.float32] | None:

@@ -6,7 +6,7 @@ What a layer is on disk is in `pipeline.store.layers`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,10 @@ import torch
 from pipeline.config.families import LAYER_KINDS
 from pipeline.geometry.window import Window
 from pipeline.inference import decode
-from pipeline.inference.decode import ClassDecoding, DecodedTile
+from pipeline.inference.class_decoding import ClassDecoding
+from pipeline.inference.decode import DecodedTile
 from pipeline.inference.recipe import Recipe
-from pipeline.store.layers import ENTROPY_ONE, LayerSpec, layer_spec
+from pipeline.store.layers import ENTROPY_ONE, LayerSpec
 from pipeline.store.values import ValuesSpec
 
 
@@ -172,15 +173,14 @@ def filled(window: Window, recipe: Recipe) -> dict[str, npt.NDArray[Any]]:
     """The layers of a window of which nothing is known, each ([classes,] rows, cols) of its fill value."""
     return {
         name: np.full(of.shape(window.height, window.width), of.fill, dtype=of.dtype)
-        for name, of in _specs(recipe).items()
+        for name, of in recipe.layer_specs.items()
     }
 
 
 def allocate(window: Window, recipe: Recipe, device: torch.device) -> dict[str, torch.Tensor]:
     """Where the layers of a window go, each ([classes,] rows, cols) of anything."""
-    shapes = {
-        name: (of.shape(window.height, window.width), getattr(torch, of.dtype)) for name, of in _specs(recipe).items()
-    }
+    specs = recipe.layer_specs.items()
+    shapes = {name: (of.shape(window.height, window.width), getattr(torch, of.dtype)) for name, of in specs}
     return {name: torch.empty(shape, dtype=dtype, device=device) for name, (shape, dtype) in shapes.items()}
 
 
@@ -204,41 +204,9 @@ def compute_layers(logits: torch.Tensor, how: ClassDecoding, recipe: Recipe) -> 
     """
     numbers = recipe.answer_of(logits)
     answer = DecodedTile(numbers, how, logits[len(numbers) :] if recipe.has_variance else None)
-    return ((name, KINDS[name](answer, of, recipe.min_confidence)) for name, of in _specs(recipe).items())
+    return ((name, KINDS[name](answer, of, recipe.min_confidence)) for name, of in recipe.layer_specs.items())
 
 
 def decoded(logits: torch.Tensor, how: ClassDecoding, recipe: Recipe) -> dict[str, npt.NDArray[Any]]:
     """The same in the memory of the process."""
     return {name: values.cpu().numpy() for name, values in compute_layers(logits, how, recipe)}
-
-
-def fill_invalid(layers: Mapping[str, npt.NDArray[Any]], asked: npt.NDArray[np.bool_], recipe: Recipe) -> None:
-    """Put the fill value where nothing is known.
-
-    Parameters
-    ----------
-    layers
-        Each ([classes,] rows, cols), by name; changed in place.
-    asked
-        (rows, cols): where it is known.
-    recipe
-        Which layers, and of what dtypes.
-    """
-    if not asked.all():
-        for name, of in _specs(recipe).items():
-            np.copyto(layers[name], of.fill, where=~asked)
-
-
-def _specs(recipe: Recipe) -> dict[str, LayerSpec]:
-    planes = len(recipe.decoding.outcomes)
-    return {
-        name: layer_spec(
-            name,
-            dtype=recipe.dtype,
-            nodata=recipe.nodata,
-            probabilities=recipe.probabilities,
-            planes=planes,
-            values=recipe.values,
-        )
-        for name in recipe.layers
-    }

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from pipeline.errors import InferenceError
 from pipeline.inference.colour_transfer import ColourTransfer
 from pipeline.models.input_transform import TRANSFORM_KEY, Transform
+
+if TYPE_CHECKING:
+    import torch
+
 
 Parts = npt.NDArray[Any]
 
@@ -98,6 +101,8 @@ def normalise(
     InferenceError
         The transform fails, or gives a valid pixel no number.
     """
+    import torch
+
     x = data.to(device).to(torch.float32, copy=True)
     if normalisation.transform is not None:
         x = normalisation.transform(x)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from pipeline.errors import InferenceError, Unfinished
-from pipeline.geometry.blocks import BlockGrid, Tile
+from pipeline.geometry.blocks import BlockGrid
 from pipeline.geometry.window import Window, bounding_window
 from pipeline.inference.blend import blend
+from pipeline.inference.failures import nonfinite_failure
 from pipeline.inference.forward import Forward
 from pipeline.inference.recipe import Block
 from pipeline.inference.tapers import Taper
-from pipeline.runtime.cancellation import CANCELLED
+from pipeline.inference.wanted_tiles import wanted_tiles
 from pipeline.runtime.transfer.base import DeviceBlock
 
 
@@ -54,7 +53,7 @@ def block_logits(
     inside = bounding_window(output_mask, block.window)
     if inside is None:
         return
-    outputs = forward(block.pixels, block.frame, _tiles(block, layout, inside, part, output_mask), raw)
+    outputs = forward(block.pixels, block.frame, wanted_tiles(block, layout, inside, part, output_mask), raw)
     if layout.blended:
         yield from blend(outputs, layout, inside.intersect(part), taper)
     else:
@@ -67,19 +66,4 @@ def require_finite(logits: torch.Tensor, output_mask: npt.NDArray[np.bool_], kee
         return
     bad = ~torch.isfinite(logits).all(0).cpu().numpy() & output_mask
     if bad.any():
-        raise InferenceError(f"the network returned NaN or infinity at {int(bad.sum())} valid pixels of {keep}")
-
-
-def _tiles(
-    block: Block, layout: BlockGrid, inside: Window, part: Window, output_mask: npt.NDArray[np.bool_]
-) -> Iterator[Tile]:
-    """Tiles of the rectangle that holds all wanted pixels, as far as they keep any of a part.
-
-    The run may be stopped before each.
-    """
-    for tile in layout.tiles(block.index, inside, block.part):
-        if CANCELLED.is_set():
-            raise Unfinished("The run was asked to stop.")
-        keep = tile.keep.intersect(part)
-        if keep.pixels and output_mask[keep.index_in(block.window)].any():
-            yield replace(tile, keep=keep)
+        raise nonfinite_failure(int(bad.sum()), keep)

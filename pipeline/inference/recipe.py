@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.window import Window, bounding_window
-from pipeline.inference.decode import ClassDecoding
+from pipeline.inference.class_decoding import ClassDecoding
 from pipeline.inference.normalise import Normalisation
 from pipeline.interfaces import CAUSES, Pixels
+from pipeline.store.layers import LayerSpec, layer_spec
 from pipeline.store.values import ValuesSpec
 
-Channels = TypeVar("Channels", torch.Tensor, npt.NDArray[np.float32])
+if TYPE_CHECKING:
+    import torch
+
+    Channels = TypeVar("Channels", torch.Tensor, npt.NDArray[np.float32])
+
+
+MEMORY_FORMATS = ("channels_last", "contiguous")
+"""Orders of a tile's numbers in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +63,7 @@ class Recipe:
     values: ValuesSpec = field(default_factory=ValuesSpec)
     """What the layer of that name holds; without channels where there is none."""
     memory_format: str = "channels_last"
-    """Order of a tile's numbers in memory: a key of `pipeline.inference.forward.MEMORY_FORMATS`."""
+    """Order of a tile's numbers in memory: one of `MEMORY_FORMATS`."""
     has_variance: bool = False
     """Whether the variance between several networks follows what they return, channel by channel."""
 
@@ -64,6 +71,22 @@ class Recipe:
     def has_classes(self) -> bool:
         """Whether the network's channels mean classes, so that there is a mask."""
         return "mask" in self.layers
+
+    @property
+    def layer_specs(self) -> dict[str, LayerSpec]:
+        """What each layer is on disk, by name."""
+        planes = len(self.decoding.outcomes)
+        return {
+            name: layer_spec(
+                name,
+                dtype=self.dtype,
+                nodata=self.nodata,
+                probabilities=self.probabilities,
+                planes=planes,
+                values=self.values,
+            )
+            for name in self.layers
+        }
 
     @property
     def compile(self) -> bool:

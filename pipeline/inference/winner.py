@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
+from pipeline.inference.plane_winner import MAX_BYTE_CLASSES, WinnerScratch
 from pipeline.runtime.backends import backend_of
 
 CACHED_PX = 2**16
 """Pixels of a strip: a plane of float32 takes 256 KiB."""
 CACHED_NUMBERS = 2**18
 """Numbers of a strip whose classes lie side by side and are brought apart: 1 MiB."""
-MAX_BYTE_CLASSES = 256
-"""Classes that a byte counts."""
 MAX_CLASSES_APART = 32
 """Classes side by side from which torch is as fast: to bring them apart takes what is gained."""
 
@@ -44,7 +41,7 @@ def largest_class(logits: torch.Tensor) -> torch.Tensor:
 def _by_strips(logits: torch.Tensor, strip_px: int) -> torch.Tensor:
     classes, rows, cols = logits.shape
     height = max(1, min(strip_px // max(cols, 1), rows))
-    winner, scratch = torch.empty((rows, cols), dtype=torch.uint8), _Scratch(height, cols)
+    winner, scratch = torch.empty((rows, cols), dtype=torch.uint8), WinnerScratch(height, cols)
     strip = None if logits.stride(2) == 1 else torch.empty((classes, height, cols))
     for row in range(0, rows, height):
         planes = logits[:, row : row + height]
@@ -52,26 +49,3 @@ def _by_strips(logits: torch.Tensor, strip_px: int) -> torch.Tensor:
             planes = strip[:, : planes.shape[1]].copy_(planes)
         scratch.find_winner(planes.numpy(), winner[row : row + height].numpy())
     return winner
-
-
-class _Scratch:
-    """Memory of one strip, which is used for all of them."""
-
-    def __init__(self, height: int, cols: int) -> None:
-        self._best = np.empty((height, cols), dtype=np.float32)
-        self._is_better = np.empty((height, cols), dtype=np.bool_)
-        self._number = np.empty((height, cols), dtype=np.uint8)
-
-    def find_winner(self, planes: npt.NDArray[np.float32], winner: npt.NDArray[np.uint8]) -> None:
-        """Write the winner: a later class wins where it is larger, and its number is larger too."""
-        rows = planes.shape[1]
-        best, is_better, number = self._best[:rows], self._is_better[:rows], self._number[:rows]
-        np.greater(planes[1], planes[0], out=winner.view(np.bool_))
-        np.maximum(planes[0], planes[1], out=best)
-        for k, plane in enumerate(planes[2:], 2):
-            np.greater(plane, best, out=is_better)
-            np.multiply(is_better.view(np.uint8), np.uint8(k), out=number)
-            np.maximum(winner, number, out=winner)
-            np.maximum(best, plane, out=best)
-        if np.isnan(best, out=is_better).any():  # NaN is larger than nothing by comparison
-            np.copyto(winner, torch.from_numpy(planes).max(0).indices.numpy(), casting="unsafe")

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.inference.block_task import BlockTask, drop_network, inference
+from pipeline.inference.block_task import BlockTask
+from pipeline.inference.opened_networks import block_inference, drop_network
 from pipeline.runtime.backends import backend_of
 from pipeline.runtime.cancellation import CANCELLED
 from pipeline.runtime.device import prefault_memory, run_on_device_thread
@@ -62,7 +63,7 @@ class WorkerRequirements:
         drop_network()
         store.clear_open_arrays()
         missing = tuple(self._missing(room))
-        if not missing and not backend_of(self.task.device).copies:
+        if not (missing or self.task.on_arrays or backend_of(self.task.device).copies):
             prefault_memory(self.tensors)
         return missing
 
@@ -103,7 +104,7 @@ class WorkerRequirements:
         return None
 
     def _network(self) -> str | None:
-        if run_on_device_thread(lambda: inference(self.task)).network.identity() != self.network:
+        if run_on_device_thread(lambda: block_inference(self.task)).network.identity() != self.network:
             return f"{self.task.model.place} is there, and another one"
         return None
 

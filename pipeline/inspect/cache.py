@@ -6,10 +6,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from pipeline.inspect.locality.measure import measure_locality
 from pipeline.inspect.memory.limit import Room
-from pipeline.inspect.records import record_path, write_record
 from pipeline.interfaces import Locality, Network
+from pipeline.runtime.record_files import record_path, require_measuring, write_record
 from pipeline.runtime.resources import cache_folder
 
 CACHE_VERSION = 5
@@ -26,6 +25,9 @@ def cached(
     path = _path(network, bands, folder, trained)
     if (locality := _read(path)) is not None:
         return locality
+    require_measuring()
+    from pipeline.inspect.locality.measure import measure_locality
+
     locality = measure_locality(network, bands, trained, room)
     write_record(path, asdict(locality))
     return locality

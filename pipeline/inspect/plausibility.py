@@ -18,10 +18,12 @@ import torch
 
 from pipeline.geometry.span import round_down, round_up
 from pipeline.geometry.window import Window
-from pipeline.inference.decode import ClassDecoding, class_indices, codes
+from pipeline.inference.class_decoding import ClassDecoding
+from pipeline.inference.decode import class_indices, codes
 from pipeline.inference.normalise import Normalisation
 from pipeline.inspect.halo.on_raster import NetworkOnRaster
 from pipeline.inspect.halo.raster_windows import ProbeWindow, probe_windows
+from pipeline.inspect.momentary_warning import MomentaryWarning
 from pipeline.interfaces import Locality
 from pipeline.runtime.device import out_of_memory
 
@@ -248,7 +250,7 @@ def _pixels(inside: torch.Tensor) -> str:
 
 def _failure_warning(error: Exception, sample: TrialImage) -> str:
     if out_of_memory(error):
-        return (
+        return MomentaryWarning(
             f"{sample.image.device} has no memory to try the network on {_pixels(sample.counts)}, so "
             f"that nothing is known of its answer"
         )

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import uuid
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, TypeVar
 
+from pipeline.runtime.record_files import record_path, require_measuring, write_record
 from pipeline.runtime.resources import cache_folder
 
 Measurement = TypeVar("Measurement")
@@ -37,32 +33,17 @@ def recorded(
         Plain values of a measurement.
     from_values
         The measurement of plain values; raises KeyError, TypeError or ValueError where they are another version's.
+
+    Raises
+    ------
+    NotRecorded
+        It was not measured before, and records alone may be used.
     """
     path = record_path(cache_folder() / name, key)
     try:
         return from_values(json.loads(path.read_text()))
     except (OSError, ValueError, KeyError, TypeError):
+        require_measuring()
         measured = measure()
     write_record(path, as_values(measured))
     return measured
-
-
-def record_path(folder: Path, key: Any) -> Path:
-    """The file of a key."""
-    text = json.dumps(key, sort_keys=True, default=str)
-    return folder / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
-
-
-def write_record(path: Path, values: Any) -> None:
-    """Write whole or not at all, since other processes read at any time.
-
-    A home that is read-only or full costs seconds at the next command, not this one.
-    """
-    partial = path.with_suffix(f".{uuid.uuid4().hex}.partial")
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_text(json.dumps(values))
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)

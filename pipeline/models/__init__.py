@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import replace
-
-import torch
+from typing import TYPE_CHECKING
 
 from pipeline.config import ModelConfig
 from pipeline.config.families import MODEL_KINDS
 from pipeline.errors import ModelError
-from pipeline.models import classifier, exported, native, onnx, python, smp, torchscript, transformers
-from pipeline.models.architectures import NETWORKS
 from pipeline.models.check_bands import check_bands
 from pipeline.models.descriptions import with_weights_file
 from pipeline.models.ensemble import load_ensemble
 from pipeline.models.hub import model_on_this_machine
 from pipeline.models.loaded import Loaded
-from pipeline.models.several_inputs.check_input_bands import check_input_bands
-from pipeline.models.several_inputs.signature import one_input_error
+from pipeline.models.recorded_network import write_network_record
 from pipeline.models.weights.file_type import check_file
+from pipeline.runtime.collection import without_collection
 
-Loader = Callable[[ModelConfig, int, torch.device], Loaded]
+if TYPE_CHECKING:
+    import torch
 
-KINDS: dict[str, Loader] = {
-    "torchscript": torchscript.load,
-    "exported": exported.load,
-    "onnx": onnx.load,
-    "python": python.load,
-    "smp": smp.load,
-    "transformers": transformers.load,
-    "classifier": classifier.load,
-    **dict.fromkeys(NETWORKS, native.load),
-}
+
+Loader = Callable[[ModelConfig, int, "torch.device"], Loaded]
+LOADING_MODULES = ("torchscript", "exported", "onnx", "python", "smp", "transformers", "classifier")
+"""Kinds that have a module of their name; every other kind of the package is a network of ours."""
+
+
+def _loader(module: str) -> Loader:
+    """What loads a kind; its module, and torch with it, is imported when a network is loaded."""
+
+    def load_by_module(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
+        with without_collection():
+            loader: Loader = importlib.import_module(f"{__name__}.{module}").load
+        return loader(model, bands, device)
+
+    return load_by_module
+
+
+KINDS: dict[str, Loader] = {kind: _loader(kind if kind in LOADING_MODULES else "native") for kind in MODEL_KINDS.names}
 MODEL_KINDS.register(KINDS)
 
 FACTORIES = {"python", "classifier"}
@@ -61,23 +68,41 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
     """
     if model.members:
         return load_ensemble(model, bands, device, load)
-    model = model_on_this_machine(model)
-    if model.path is None and model.kind not in FACTORIES:
-        raise ModelError(f"model.path is missing: kind {model.kind} needs the file that holds the network.")
-    model = with_weights_file(model, bands)
+    model = model_with_file(model, bands)
     assert model.kind is not None, "the kind is resolved before a network is loaded"
-    if model.path is not None:
-        check_file(model.path)
     place = str(model.path or model.factory)
     if model.input_bands:
         return _of_several_inputs(model, bands, device, place)
     network = replace(KINDS[model.kind](model, bands, device), bands=bands)
     check_bands(network, bands, place)
+    write_network_record(model, bands, network)
     return network
+
+
+def model_with_file(model: ModelConfig, bands: int) -> ModelConfig:
+    """A model whose path is the file of its weights on this machine, looked at as far as its first bytes.
+
+    Raises
+    ------
+    ModelError
+        The file is missing, or is something else.
+    Unfinished
+        It is of a model repository, and neither in the cache nor to be had now.
+    """
+    model = model_on_this_machine(model)
+    if model.path is None and model.kind not in FACTORIES:
+        raise ModelError(f"model.path is missing: kind {model.kind} needs the file that holds the network.")
+    model = with_weights_file(model, bands)
+    if model.path is not None:
+        check_file(model.path)
+    return model
 
 
 def _of_several_inputs(model: ModelConfig, bands: int, device: torch.device, place: str) -> Loaded:
     assert model.kind is not None, "the kind is resolved before a network is loaded"
+    from pipeline.models.several_inputs.check_input_bands import check_input_bands
+    from pipeline.models.several_inputs.signature import one_input_error
+
     if model.kind not in SEVERAL_INPUTS:
         raise one_input_error(model.kind, place)
     loaded, inputs = KINDS[model.kind](model, bands, device), model.input_bands

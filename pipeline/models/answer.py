@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from pipeline.interfaces import InputConstraints
+
+if TYPE_CHECKING:
+    import torch
+
 
 SIDES = (
     64,
@@ -60,6 +62,8 @@ def output_for_noise(module: torch.nn.Module, bands: int, accepts: InputConstrai
     trained
         Training size, px, where it is known: it is tried first.
     """
+    import torch
+
     tensor = next(chain(module.parameters(), module.buffers()), None)
     device = tensor.device if tensor is not None else torch.device("cpu")
     for side in _sides(accepts, trained):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from itertools import chain
-
-import torch
+from typing import TYPE_CHECKING
 
 from pipeline.errors import BandsError, ModelError
 from pipeline.interfaces import InputConstraints
 from pipeline.models.answer import SIDES
 from pipeline.models.loaded import Loaded
+
+if TYPE_CHECKING:
+    import torch
+
 
 MAX_BANDS = 256
 """Bands beyond which a convolution is not taken for the first one."""
@@ -50,6 +53,8 @@ def declared_bands(module: torch.nn.Module) -> list[int]:
 
 def runs_on(network: Loaded, bands: int) -> bool:
     """Whether a network runs on so many bands, at any usual size."""
+    import torch
+
     parameter = next(network.module.parameters(), None)
     device = parameter.device if parameter is not None else torch.device("cpu")
     for side in _sides(network.accepts):

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from pipeline.errors import ConfigError, InferenceError, ModelError
-from pipeline.models import pixelwise
-from pipeline.models.python import find_callable, repository
-from pipeline.models.repository.opened_files import digests, digests_by_file_name, record_opened_files
 from pipeline.models.weights.file_type import first_line
 from pipeline.runtime.import_faults import fault
 
+if TYPE_CHECKING:
+    import torch
+
+
 TRANSFORM_KEY = "model.input.transform"
-TransformFunction = Callable[[torch.Tensor], torch.Tensor]
+TransformFunction = Callable[["torch.Tensor"], "torch.Tensor"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,10 @@ class Transform:
         ModelError
             Its code is no longer that of the plan.
         """
+        import torch
+
+        from pipeline.models import pixelwise
+
         function, shape = _function(self), (self.channels, *raw.shape[1:])
         try:
             with torch.no_grad():
@@ -103,6 +107,8 @@ def transform(place: str, bands: int, dtype: np.dtype[Any]) -> Transform:
     ConfigError, ModelError
         It is not named, not there, fails, returns something else than pixels, or is not per pixel.
     """
+    from pipeline.models.repository.opened_files import digests, digests_by_file_name, record_opened_files
+
     imported, paths = _import_callable(place), set[str]()
     with record_opened_files(paths):
         channels = _output_channels(place, imported.function, bands, dtype)
@@ -115,6 +121,8 @@ def transform(place: str, bands: int, dtype: np.dtype[Any]) -> Transform:
 
 
 def _output_channels(place: str, function: TransformFunction, bands: int, dtype: np.dtype[Any]) -> int:
+    from pipeline.models import pixelwise
+
     try:
         return pixelwise.channels(function, bands, dtype)
     except pixelwise.PixelwiseError as error:
@@ -133,6 +141,9 @@ def _output_channels(place: str, function: TransformFunction, bands: int, dtype:
 
 
 def _import_callable(place: str) -> _Imported:
+    from pipeline.models.python import find_callable, repository
+    from pipeline.models.repository.opened_files import digests, record_opened_files
+
     where, _, name = place.rpartition(":")
     if not where or not name:
         raise ConfigError(f"{TRANSFORM_KEY} is {place!r}; it needs file.py:callable or package.module:callable.")
@@ -148,6 +159,8 @@ def _function(spec: Transform) -> TransformFunction:
 
     Raises ModelError where its code, or a file that its import reads, is another than that of the plan.
     """
+    from pipeline.models.repository.opened_files import digests_by_file_name
+
     if spec not in _functions:
         imported = _import_callable(spec.place)
         # a process that imports a library first reads more

@@ -6,16 +6,17 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
-
-import torch
+from typing import TYPE_CHECKING, Any, Self
 
 from pipeline.config import InputBands
 from pipeline.geometry.margin import Margin
 from pipeline.interfaces import Graph, InputConstraints
 from pipeline.models import answer, unpadded
 from pipeline.models.output import entry, logits, require_scores
-from pipeline.models.tensor_digest import state_of
+
+if TYPE_CHECKING:
+    import torch
+
 
 SHARED_FIELDS = ("kind", "sha256", "external", "code", "args", "arch", "revision", "output")
 """Parts of an identity."""
@@ -41,6 +42,8 @@ class Loaded:
     """Of its input."""
     inputs: tuple[InputBands, ...] = ()
     """Inputs to which these bands go, in their order; empty of a network of one."""
+    input_dtype: str = "float32"
+    """Of the numbers that it is fed."""
     folded: bool = False
     """Whether batch norm was folded into it after it was loaded."""
 
@@ -50,6 +53,8 @@ class Loaded:
         A network of a fixed batch is given no more than that; what is missing from a batch is filled up with the last
         image.
         """
+        import torch
+
         batch, n = self.accepts.batch or len(x), len(x)
         if n < batch:
             x = torch.cat([x, x[-1:].expand(batch - n, -1, -1, -1)])
@@ -87,9 +92,14 @@ class Loaded:
         return {**self.identity_fields, **({} if "output" in self.identity_fields else {"key": self.key})}
 
     @property
+    def runs_outside(self) -> bool:
+        """Whether its file is one that another library runs."""
+        return self.graph is not None
+
+    @property
     def leaves_torch(self) -> bool:
         """Whether it runs in another library."""
-        return self.graph is not None
+        return self.runs_outside
 
     @property
     def mark(self) -> str:
@@ -99,9 +109,15 @@ class Loaded:
         """
         parts = [
             *(self.identity_fields.get(name) for name in SHARED_FIELDS),
-            state_of(self.module) if "tensors" in self.identity_fields else None,
+            self._state if "tensors" in self.identity_fields else None,
         ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def _state(self) -> str:
+        from pipeline.models.tensor_digest import state_of
+
+        return state_of(self.module)
 
     def returns_same_output(self, key: str) -> bool:
         """Whether another ``model.output.key`` names the same of what it returns, such as ``auto`` and ``out``."""

@@ -60,6 +60,7 @@ def load(model: ModelConfig, bands: int, device: torch.device) -> Loaded:
         identity_fields=identity,
         key=model.output.key,
         accepts=accepts,
+        input_dtype=str(INPUT_DTYPES[image_inputs[0].dtype]).removeprefix("torch."),
         graph=OnnxGraph(network, accepts.batch or 1),
     )
 

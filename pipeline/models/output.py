@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import torch
-import torch.nn.functional as F
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
 
 KEYS = ("out", "logits")
 """Entries of a mapping that are looked for: torchvision's word and transformers'."""
@@ -34,15 +34,23 @@ def logits(returned: Any, key: str, height: int, width: int, batch: int | None =
     ModelError
         What is returned is none of these, of another batch, or class numbers.
     """
+    import torch
+    import torch.nn.functional as F
+
     tensor = require_scores(returned, key, batch).to(torch.float32)
     if tensor.shape[2:] == (height, width):
         return tensor
     if height % tensor.shape[2] or width % tensor.shape[3] or height // tensor.shape[2] != width // tensor.shape[3]:
-        raise ModelError(
-            f"The network returned {tuple(tensor.shape[2:])} for an input of {(height, width)}; only a size "
-            f"smaller by a whole factor can be restored."
-        )
+        raise size_error(tuple(tensor.shape[2:]), (height, width))
     return F.interpolate(tensor, size=(height, width), mode="bilinear", align_corners=False)
+
+
+def size_error(returned: tuple[int, ...], given: tuple[int, int]) -> ModelError:
+    """Of scores whose size, px, is not that of the input divided by a whole number."""
+    return ModelError(
+        f"The network returned {returned} for an input of {given}; only a size "
+        f"smaller by a whole factor can be restored."
+    )
 
 
 def entry(returned: Any, key: str) -> str:
@@ -50,6 +58,8 @@ def entry(returned: Any, key: str) -> str:
 
     The key itself where there is nothing to choose or to find.
     """
+    import torch
+
     if isinstance(returned, torch.Tensor):
         return "auto"
     tensors = entries(returned)
@@ -99,6 +109,8 @@ THREE_DIMENSIONS = (
 
 def pick(returned: Any, key: str) -> torch.Tensor:
     """The tensor that is meant; raises ModelError where there is none."""
+    import torch
+
     if isinstance(returned, torch.Tensor):
         return returned
     tensors = entries(returned)
@@ -113,6 +125,8 @@ def pick(returned: Any, key: str) -> torch.Tensor:
 
 def entries(returned: Any) -> dict[str, torch.Tensor]:
     """The tensors of whatever a network returns, by key, by place from 0 or by attribute, in order."""
+    import torch
+
     if isinstance(returned, torch.Tensor):
         return {"0": returned}
     if isinstance(returned, Mapping):

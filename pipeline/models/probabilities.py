@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
+if TYPE_CHECKING:
+    import torch
+
 
 Activation = Literal["softmax", "sigmoid", "none"]
 
@@ -28,6 +30,8 @@ def activated(logits: torch.Tensor, activation: Activation, temperature: float =
     ----------
     Guo et al. 2017, On Calibration of Modern Neural Networks, section 4.2.
     """
+    import torch
+
     if activation == "none":
         return logits
     scaled = logits if temperature == 1 else logits / temperature

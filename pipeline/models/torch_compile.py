@@ -12,11 +12,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import cast
 
-import torch
-
+from pipeline.interfaces import Device
 from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
-from pipeline.models.several_inputs.split_input import network_within
 from pipeline.runtime.backends import backend_of
 from pipeline.runtime.resources import cache_folder
 
@@ -45,8 +43,12 @@ def compiled(network: Loaded) -> Loaded:
     return _compiled(network)
 
 
-def why_not_compilable(network: Loaded, device: torch.device) -> str | None:
+def why_not_compilable(network: Loaded, device: Device) -> str | None:
     """Why a network cannot be compiled here, or None."""
+    import torch
+
+    from pipeline.models.several_inputs.split_input import network_within
+
     if isinstance(network, Ensemble):
         return next((reason for one in network.networks if (reason := why_not_compilable(one, device))), None)
     if network.graph is not None:
@@ -63,6 +65,8 @@ def why_not_compilable(network: Loaded, device: torch.device) -> str | None:
 
 
 def _compiled(network: Loaded) -> Loaded:
+    import torch
+
     return replace(network, module=cast(torch.nn.Module, torch.compile(network.module, dynamic=False)))
 
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import torch
-import torch.nn.functional as F
+from typing import TYPE_CHECKING
 
 from pipeline.geometry.margin import Margin, Trim
 from pipeline.interfaces import Graph, Origin, Step
+
+if TYPE_CHECKING:
+    import torch
 
 
 def run_unpadded(run: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, margin: Margin) -> torch.Tensor:
@@ -31,6 +32,9 @@ def run_unpadded(run: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, m
     margin
         What the network leaves off.
     """
+    import torch
+    import torch.nn.functional as F
+
     rows, cols = x.shape[2:]
     returned = run(given(x, margin)).to(torch.float32)
     (top, below), (left, right) = _returned_range(margin.rows, rows), _returned_range(margin.cols, cols)
@@ -40,6 +44,8 @@ def run_unpadded(run: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, m
 
 def given(x: torch.Tensor, margin: Margin) -> torch.Tensor:
     """What the network is given of a tile: from its own grid on, padded or cut off to a size that it takes."""
+    import torch.nn.functional as F
+
     aligned = x[..., margin.rows.skip :, margin.cols.skip :]
     height, width = aligned.shape[2:]
     return F.pad(aligned, (0, margin.cols.given(width) - width, 0, margin.rows.given(height) - height))

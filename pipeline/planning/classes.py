@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.config import ClassConfig, Config, ModelConfig, ModelOutputConfig
 from pipeline.config.stains import NUMBERS_OF
 from pipeline.errors import ConfigError, ModelError
-from pipeline.inference.decode import ClassDecoding
+from pipeline.inference.class_decoding import ClassDecoding
 from pipeline.inference.normalise import Normalisation
 from pipeline.inference.recipe import Recipe
 from pipeline.models import KINDS

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import torch
-
 from pipeline.errors import ConfigError
-from pipeline.interfaces import Locality
+from pipeline.interfaces import Device, Locality
 from pipeline.models.loaded import Loaded
 from pipeline.models.torch_compile import compiled, why_not_compilable
 from pipeline.models.weights.file_type import first_line
 from pipeline.planning.folding import FOLD_ROUNDING_TOLERANCE, excess_difference, noise_image
 from pipeline.runtime import resources
-from pipeline.runtime.device import fixed_numerics
+from pipeline.runtime.device import fixed_numerics, torch_device
 
 
 def choose_compilation(
     requested: bool,
     network: Loaded,
     locality: Locality,
-    device: torch.device,
+    device: Device,
     stored: bool | None,
     setting: str = "execution.compile is true",
 ) -> bool:
@@ -53,10 +51,10 @@ def choose_compilation(
     return compiles
 
 
-def _compiled_difference(network: Loaded, locality: Locality, device: torch.device) -> str | None:
+def _compiled_difference(network: Loaded, locality: Locality, device: Device) -> str | None:
     """How a network differs from itself compiled, in float32 on noise; None where it does not."""
     image = noise_image(network, locality, device)
-    with fixed_numerics("float32", resources.cores(), device):
+    with fixed_numerics("float32", resources.cores(), torch_device(device)):
         reference = network(image)
         try:
             return excess_difference(reference, compiled(network)(image), FOLD_ROUNDING_TOLERANCE)

@@ -5,28 +5,37 @@ Decided when its store is made, after a part of a tile was seen to be the same a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
-
-import torch
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 from pipeline.config import Config
 from pipeline.errors import ConfigError, ModelError
 from pipeline.geometry.span import round_up
 from pipeline.geometry.window import Window
-from pipeline.inspect.locality.stride import equal_to_rounding
+from pipeline.inspect.instructions import torch_instructions
 from pipeline.inspect.records import recorded
 from pipeline.interfaces import Locality
 from pipeline.models.cropping.movement import Unsupported
-from pipeline.models.cropping.network import CroppedNetwork, crop_image
+from pipeline.models.cropping.plan import Cropping
 from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
+from pipeline.models.recorded_network import RecordedNetwork
 from pipeline.models.runtimes import KINDS as RUNTIMES
 from pipeline.models.weights.file_type import first_line
-from pipeline.planning.folding import noise_image
+from pipeline.planning.folding import noise_shape
 from pipeline.planning.runtimes.request import ChosenRuntime
 from pipeline.runtime import resources
-from pipeline.runtime.device import fixed_numerics, out_of_memory
+from pipeline.runtime.device import fixed_numerics, out_of_memory, torch_device
+from pipeline.runtime.record_files import NotRecorded, torch_release
+
+if TYPE_CHECKING:
+    import torch
+
+    from pipeline.interfaces import Device
+    from pipeline.models.cropping.network import CroppedNetwork
+
 
 CROPPING_VERSION = 1
 """Raised when cropping or its comparison changes, so that networks are compared again."""
@@ -38,7 +47,7 @@ COMPARED_SIDE = 384
 class ChosenCropping:
     """Whether halos are cropped, and by what."""
 
-    network: CroppedNetwork | None = None
+    network: Cropping | None = None
     """The network as it computes a part of a tile; None where tiles are computed whole."""
     why: str = ""
     """How that was decided, in words."""
@@ -50,7 +59,7 @@ def choose_cropping(
     config: Config,
     network: Loaded,
     locality: Locality,
-    device: torch.device,
+    device: Device,
     *,
     precision: str,
     runtime: ChosenRuntime,
@@ -86,9 +95,9 @@ def choose_cropping(
         return ChosenCropping(why="execution.crop is false" if stored is None else "the store was made without")
     obstacle = _obstacle(config, network, locality, runtime)
     if obstacle is None:
-        side = noise_image(network, locality, device).shape[2]
-        chosen = _recorded(network, locality, side, device, precision, runtime, folded, compare=stored is None)
-        if isinstance(chosen, CroppedNetwork):
+        side = noise_shape(network, locality)[2]
+        chosen = _chosen(network, locality, side, device, precision, runtime, folded, compare=stored is None)
+        if not isinstance(chosen, str):
             return ChosenCropping(network=chosen, why="halos are cropped on their way", side=side)
         obstacle = chosen
     if stored and _choice(config) is None:
@@ -127,44 +136,73 @@ def _choice(config: Config) -> str | None:
     return None
 
 
-def _recorded(
+def _chosen(
     network: Loaded,
     locality: Locality,
     side: int,
-    device: torch.device,
+    device: Device,
     precision: str,
     runtime: ChosenRuntime,
     folded: bool,
     *,
     compare: bool,
-) -> CroppedNetwork | str:
+) -> Cropping | str:
     """The network as it computes parts, or why it is not taken."""
-    crop = RUNTIMES[runtime.name].crop
-    assert crop is not None, "asked only of a runtime that crops"
-    with fixed_numerics(precision, resources.cores(), device):
-        try:
-            running = RUNTIMES[runtime.name].run(network, runtime.shape)
-            cropped = crop(running, crop_image(locality.bands, side, device))
-        except Unsupported as error:
-            return str(error)
-        except Exception as error:  # whatever its layers raise
-            return f"it could not be looked at ({first_line(error)})"
+    try:
+        if isinstance(network, RecordedNetwork):
+            cropping: Cropping = _without_torch(network, locality, side, runtime)
+            differs: Callable[[], str | None] = _unmeasured
+        else:
+            with fixed_numerics(precision, resources.cores(), torch_device(device)):
+                cropping = cropped = _seen(network, locality, side, device, runtime)
+            differs = partial(_difference, cropped, locality, torch_device(device), precision)
+    except Unsupported as error:
+        return str(error)
+    except Exception as error:  # whatever its layers raise
+        return f"it could not be looked at ({first_line(error)})"
     if not compare:
-        return cropped
-    computing = [torch.__version__, str(device), torch.backends.cpu.get_cpu_capability(), resources.cores()]
+        return cropping
+    computing = [torch_release(), str(device), torch_instructions(), resources.cores()]
     running_in = [] if runtime.name == "torch" else [runtime.name, runtime.release]
     reason = recorded(
         "cropping",
         [CROPPING_VERSION, network.identity(), folded, precision, *computing, *running_in, locality.stride, side],
-        lambda: _difference(cropped, locality, device, precision),
+        differs,
         lambda reason: {"obstacle": reason},
         lambda values: cast("str | None", values["obstacle"]),
     )
-    return cropped if reason is None else reason
+    return cropping if reason is None else reason
+
+
+def _seen(network: Loaded, locality: Locality, side: int, device: Device, runtime: ChosenRuntime) -> CroppedNetwork:
+    """What the network does to a small image. Raises Unsupported."""
+    from pipeline.models.cropping.network import crop_image
+
+    crop = RUNTIMES[runtime.name].crop
+    assert crop is not None, "asked only of a runtime that crops"
+    running = RUNTIMES[runtime.name].run(network, runtime.shape)
+    return crop(running, crop_image(locality.bands, side, torch_device(device)))
+
+
+def _without_torch(network: RecordedNetwork, locality: Locality, side: int, runtime: ChosenRuntime) -> Cropping:
+    """The same of what its runtime kept of a network; raises NotRecorded where that is nothing."""
+    arrays = RUNTIMES[runtime.name].arrays
+    opened = None if arrays is None else arrays(network, runtime.shape)
+    if opened is None or opened.crop is None:
+        raise NotRecorded("cropping")
+    return opened.crop((1, locality.bands, side, side))
+
+
+def _unmeasured() -> str | None:
+    raise NotRecorded("cropping")
 
 
 def _difference(cropped: CroppedNetwork, locality: Locality, device: torch.device, precision: str) -> str | None:
     """How parts of an image of noise differ from the whole; None where they do not."""
+    import torch
+
+    from pipeline.inspect.locality.stride import equal_to_rounding
+
     unit = locality.stride
     side = max(round_up(COMPARED_SIDE, unit), round_up(max(locality.minimum, 3 * unit), unit))
     generator = torch.Generator().manual_seed(0)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-import torch
-
 from pipeline.errors import InferenceError, ModelError, ReadError
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Pixels, Source
@@ -40,6 +38,8 @@ def check_transform(source: Source, transform: Transform | None) -> None:
 
 
 def _check(transform: Transform, pixels: Pixels, window: Window) -> None:
+    import torch
+
     raw = torch.from_numpy(pixels.data).to(torch.float32, copy=True)
     try:
         values, valid = transform(raw.clone()), torch.from_numpy(pixels.valid)

@@ -5,21 +5,31 @@ Decided when its store is made, after both were seen to say the same.
 
 from __future__ import annotations
 
+import json
 import math
-from typing import Literal, cast
-
-import torch
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Literal, cast
 
 from pipeline.errors import ModelError
 from pipeline.geometry.span import round_up
+from pipeline.inspect.instructions import torch_instructions
 from pipeline.inspect.records import recorded
-from pipeline.interfaces import Locality, Network
+from pipeline.interfaces import Device, Locality, Network
 from pipeline.models.bn_folding import Folded, fold
 from pipeline.models.ensemble import Ensemble, members_of
 from pipeline.models.loaded import Loaded
+from pipeline.models.recorded_network import RecordedNetwork
 from pipeline.models.weights.file_type import first_line
 from pipeline.runtime import resources
-from pipeline.runtime.device import fixed_numerics
+from pipeline.runtime.device import fixed_numerics, torch_device
+from pipeline.runtime.record_files import NotRecorded, record_path, torch_release, write_record
+from pipeline.runtime.resources import cache_folder
+
+if TYPE_CHECKING:
+    import torch
+
 
 NOISE_SIDE = 128
 """Side of the images that are tried, px."""
@@ -43,7 +53,7 @@ def allowed_fold_error(requested: Literal["auto"] | bool, precision: str) -> flo
 
 
 def choose_folding(
-    network: Loaded, locality: Locality, device: torch.device, allowed_error: float | None, stored: bool | None
+    network: Loaded, locality: Locality, device: Device, allowed_error: float | None, stored: bool | None
 ) -> Folded:
     """Fold a network, and keep to it where it says the same.
 
@@ -68,11 +78,11 @@ def choose_folding(
     if not (allowed_error if stored is None else stored):
         reason = "execution.fold is false" if stored is None else "the store was made without"
         return Folded(network=network, done=False, description=f"batch norm is not folded: {reason}")
-    folded = fold(network)
+    folded = _kept_fold(network)
     if stored and not folded.done:
         raise ModelError(
             f"The store was made by a folded network, but here {folded.description} (torch "
-            f"{torch.__version__}). Use the release of torch that made "
+            f"{torch_release()}). Use the release of torch that made "
             f"it, or run with "
             "--fresh, which deletes the store and starts over."
         )
@@ -88,24 +98,45 @@ def choose_folding(
     )
 
 
-def _kept_difference(network: Network, other: Network, noise: torch.Tensor, allowed_error: float) -> str | None:
+def _kept_fold(network: Loaded) -> Folded:
+    """A network folded; of a recorded one what came of that before, or `NotRecorded`."""
+    if network.runs_outside or "sha256" not in network.identity_fields:
+        return fold(network)
+    path = record_path(cache_folder() / "folds", [FOLDING_VERSION, torch_release(), network.identity()])
+    if not isinstance(network, RecordedNetwork):
+        folded = fold(network)
+        write_record(path, {"done": folded.done, "description": folded.description})
+        return folded
+    try:
+        values = json.loads(path.read_text())
+        done, description = bool(values["done"]), str(values["description"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NotRecorded("folding") from error
+    return Folded(network=replace(network, folded=done), done=done, description=description)
+
+
+def _kept_difference(
+    network: Network,
+    other: Network,
+    shape: Sequence[int],
+    device: Device,
+    allowed_error: float,
+    noise: Callable[[], torch.Tensor],
+) -> str | None:
     """What `_fold_difference` says of the same network, releases of torch and kind of processor."""
-    computing = [torch.__version__, str(noise.device), torch.backends.cpu.get_cpu_capability(), resources.cores()]
-    key = [FOLDING_VERSION, network.identity(), *computing, allowed_error, list(noise.shape)]
+    computing = [torch_release(), str(device), torch_instructions(), resources.cores()]
+    key = [FOLDING_VERSION, network.identity(), *computing, allowed_error, list(shape)]
     return recorded(
         "folding",
         key,
-        lambda: _fold_difference(network, other, noise, allowed_error),
+        lambda: _fold_difference(network, other, noise(), allowed_error),
         lambda reason: {"obstacle": reason},
         lambda values: cast("str | None", values["obstacle"]),
     )
 
 
-def noise_image(network: Network, locality: Locality, device: torch.device) -> torch.Tensor:
-    """Seeded noise (1, bands, rows, cols) float32.
-
-    It is as small as the network takes and no smaller than `NOISE_SIDE`.
-    """
+def noise_shape(network: Network, locality: Locality) -> tuple[int, int, int, int]:
+    """(1, bands, rows, cols) of an image of noise, as small as the network takes and no smaller than `NOISE_SIDE`."""
     accepts = network.accepts
     side = max(
         round_up(
@@ -114,19 +145,29 @@ def noise_image(network: Network, locality: Locality, device: torch.device) -> t
         ),
         accepts.minimum,
     )
-    noise = torch.randn((1, locality.bands, side, side), generator=torch.Generator().manual_seed(0))
-    return noise.to(device).contiguous(memory_format=torch.channels_last)
+    return 1, locality.bands, side, side
+
+
+def noise_image(network: Network, locality: Locality, device: Device) -> torch.Tensor:
+    """Seeded noise, float32, of the shape of `noise_shape`."""
+    import torch
+
+    noise = torch.randn(noise_shape(network, locality), generator=torch.Generator().manual_seed(0))
+    return noise.to(torch_device(device)).contiguous(memory_format=torch.channels_last)
 
 
 def _first_fold_difference(
-    network: Loaded, other: Loaded, locality: Locality, device: torch.device, allowed_error: float
+    network: Loaded, other: Loaded, locality: Locality, device: Device, allowed_error: float
 ) -> str | None:
     """As `_kept_difference`, of each network of an ensemble by its own logits."""
-    image = noise_image(network, locality, device)
+    image = partial(noise_image, network, locality, device)
     if not isinstance(network, Ensemble):
-        return _kept_difference(network, other, image, allowed_error)
+        return _kept_difference(network, other, noise_shape(network, locality), device, allowed_error, image)
     pairs = zip(network.members, members_of(other), strict=True)
-    reasons = (_kept_difference(one.network, folded, one.select_bands(image), allowed_error) for one, folded in pairs)
+    parts = ((one.network, folded, one.select_bands(image())) for one, folded in pairs)
+    reasons = (
+        _kept_difference(one, folded, part.shape, device, allowed_error, part.clone) for one, folded, part in parts
+    )
     return next((reason for reason in reasons if reason is not None), None)
 
 
@@ -135,6 +176,8 @@ def _fold_difference(network: Network, other: Network, noise: torch.Tensor, allo
 
     None where they do not.
     """
+    import torch
+
     with fixed_numerics("float32", resources.cores(), noise.device):
         for image in (noise, 3 * noise + 1, torch.zeros_like(noise)):
             try:
@@ -151,6 +194,8 @@ def excess_difference(reference: torch.Tensor, other: torch.Tensor, allowed_erro
 
     None where it is not.
     """
+    import torch
+
     if reference.shape != other.shape or not torch.equal(_nonfinite_codes(reference), _nonfinite_codes(other)):
         return "it gives NaN or infinity elsewhere than the network as it is"
     finite = reference.isfinite()

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import torch
-
 from pipeline.config import Config, FrozenPlanConfig
 from pipeline.errors import ConfigError, StoreError
-from pipeline.inference.forward import MEMORY_FORMATS
+from pipeline.inference.recipe import MEMORY_FORMATS
 from pipeline.interfaces import Locality
 from pipeline.locations import Place
 from pipeline.planning import memory
@@ -27,6 +25,8 @@ from pipeline.planning.options import OPTIONS, RECIPE_OPTIONS
 from pipeline.planning.options.dates import FROZEN_PLANS
 from pipeline.planning.types import TilePlan
 from pipeline.runtime.backends import backend_of
+from pipeline.runtime.device import torch_device
+from pipeline.runtime.record_files import torch_release
 
 EXPLANATIONS = {"why", "tolerated"}
 """Fields of the tiles that explain how they were chosen, and decide nothing."""
@@ -112,7 +112,7 @@ def environment_differences(locked: FrozenPlanConfig | None, device: str) -> Ite
     if locked is None:
         return
     here = {
-        "torch": (locked.versions.get("torch"), str(torch.__version__)),
+        "torch": (locked.versions.get("torch"), torch_release()),
         "hardware": (locked.hardware, hardware(device)),
     }
     for name, (then, now) in here.items():
@@ -125,7 +125,7 @@ def environment_differences(locked: FrozenPlanConfig | None, device: str) -> Ite
 
 def hardware(device: str) -> str:
     """What the device computes with: the instructions of the CPU that torch uses, or the name of the GPU."""
-    chosen = torch.device(device)
+    chosen = torch_device(device)
     return backend_of(chosen).hardware(chosen)
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from pipeline import __version__
 from pipeline.config import Config, NormaliseConfig
@@ -14,7 +12,6 @@ from pipeline.inference.normalise import Adjustment
 from pipeline.inspect.memory import activation_memory
 from pipeline.interfaces import Locality, Network, Source
 from pipeline.locations import Place
-from pipeline.models.cropping.network import CroppedNetwork
 from pipeline.planning.area_meta import area_meta
 from pipeline.planning.fingerprint import Fingerprint
 from pipeline.planning.option import Resolved
@@ -22,8 +19,12 @@ from pipeline.planning.options import RECIPE_OPTIONS
 from pipeline.planning.stored_config import stored_config, stored_inputs
 from pipeline.planning.types import Plan
 from pipeline.postprocess.cleaning import Cleaning
+from pipeline.runtime.record_files import torch_release
 from pipeline.sources.only.area import SourceAreas
 from pipeline.store.spec import StoreSpec
+
+if TYPE_CHECKING:
+    from pipeline.models.cropping.plan import Cropping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class Job:
     """How it was decided what runs it, in words."""
     cropping: str
     """Whether halos are cropped on their way through the network, or why not, in words."""
-    cropped: CroppedNetwork | None
+    cropped: Cropping | None
     """The network as it computes a part of a tile; None where tiles are computed whole."""
     locality: Locality
     footprint: activation_memory.ActivationMemory | None
@@ -132,5 +133,5 @@ class Job:
             **({"inputs": inputs} if (inputs := stored_inputs(self.config)) else {}),
             "config": stored_config(self.config),
             "given": stored_config(self.config, exclude_unset=True),
-            "versions": {"wholecloth": __version__, "torch": str(torch.__version__)},
+            "versions": {"wholecloth": __version__, "torch": torch_release()},
         }

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
-
 from pipeline.geometry.span import round_up
 from pipeline.inspect.records import recorded
-from pipeline.inspect.sizes.accepted import LONG, last
+from pipeline.inspect.sizes import LONG
 from pipeline.planning.planner import PlanInputs
 from pipeline.planning.types import Plan
-from pipeline.runtime.device import AUTOCAST_DTYPES, out_of_memory
+from pipeline.runtime.device import autocast_dtype, out_of_memory, torch_device
+from pipeline.runtime.record_files import torch_release
 
 MEASURED_SIDE = 384
 """Side of the squares that were measured, px."""
@@ -45,6 +44,8 @@ def with_size_limit(inputs: PlanInputs, plan: Plan) -> PlanInputs | None:
     enough = MEASURED_SIDE if blended else LONG
     if inputs.stored or inputs.network.accepts.maximum is not None or size <= enough or _takes(inputs, size, blended):
         return None
+    from pipeline.inspect.sizes.accepted import last
+
     multiple = inputs.multiple
     low, high = _smallest_size(inputs) // multiple, -(-size // multiple)
     maximum = multiple * last(lambda count: _takes(inputs, count * multiple, blended), low, high)
@@ -68,7 +69,7 @@ def _takes(inputs: PlanInputs, size: int, blended: bool) -> bool:
     """
     across = _smallest_size(inputs)
     shapes = ((size, size),) if blended else ((size, across), (across, size))
-    computing = [torch.__version__, inputs.device.type, inputs.precision, inputs.folded]
+    computing = [torch_release(), inputs.device.type, inputs.precision, inputs.folded]
     key = [LIMIT_VERSION, inputs.network.identity(), *computing, inputs.normalisation.channels, shapes]
     try:
         return recorded("tile_size", key, lambda: all(_runs(inputs, *shape) for shape in shapes), bool, bool)
@@ -80,7 +81,9 @@ def _takes(inputs: PlanInputs, size: int, blended: bool) -> bool:
 
 def _runs(inputs: PlanInputs, rows: int, cols: int) -> bool:
     """Whether the network runs on an image of zeros; raises what its layers do where memory runs out."""
-    device, dtype = inputs.device, AUTOCAST_DTYPES[inputs.precision]
+    import torch
+
+    device, dtype = torch_device(inputs.device), autocast_dtype(inputs.precision)
     image = torch.zeros((1, inputs.normalisation.channels, rows, cols), device=device)
     try:
         with (

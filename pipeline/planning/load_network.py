@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
 from pipeline.config import Config, ModelConfig
 from pipeline.errors import BandsError, ModelError
 from pipeline.inference.normalise import Normalisation
 from pipeline.inference.recipe import Recipe
 from pipeline.inspect.cache import cached_only
-from pipeline.inspect.first_look import first_look
 from pipeline.inspect.locality.joint import joint_locality
 from pipeline.inspect.memory.limit import Room
 from pipeline.interfaces import Locality, Network, Source
@@ -33,6 +30,8 @@ from pipeline.sources.only import open_areas
 from pipeline.store.spec import ClassRow
 
 if TYPE_CHECKING:
+    import torch
+
     from pipeline.sources.only.area import RequestedArea, SourceAreas
 
 
@@ -162,6 +161,8 @@ def _looked_at(
 
 def look_at(network: Loaded, trained: int | None, room: Room) -> tuple[Locality, bool]:
     """What is known of one network, and whether that was measured before."""
+    from pipeline.inspect.first_look import first_look
+
     measured = cached_only(network, network.bands, trained=trained)
     return (first_look(network, network.bands, trained, room), False) if measured is None else (measured, True)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
-from pipeline.interfaces import Locality, Network
+from pipeline.interfaces import Device, Locality, Network
 from pipeline.models.loaded import Loaded
 from pipeline.runtime.backends import backend_of
+
+if TYPE_CHECKING:
+    import torch
+
 
 CHANNELS_LAST, CONTIGUOUS = "channels_last", "contiguous"
 NARROW = 16
@@ -18,7 +22,7 @@ One convolution of 1 × 1 px, four channels to four, in one thread: 12 CPU ms fo
 
 
 def choose_memory_format(
-    network: Network, locality: Locality, device: torch.device, runtime: str, previous: str | None = None
+    network: Network, locality: Locality, device: Device, runtime: str, previous: str | None = None
 ) -> str:
     """The format for a network, which decides the last bits.
 
@@ -36,8 +40,8 @@ def choose_memory_format(
     Returns
     -------
     str
-        ``contiguous`` of a narrow network of single pixels in torch on a CPU, else ``channels_last``: a key of
-        `pipeline.inference.forward.MEMORY_FORMATS`.
+        ``contiguous`` of a narrow network of single pixels in torch on a CPU, else ``channels_last``: one of
+        `pipeline.inference.recipe.MEMORY_FORMATS`.
     """
     if previous is not None:
         return previous
@@ -45,7 +49,7 @@ def choose_memory_format(
     return CONTIGUOUS if suits and _is_narrow(network.module) else CHANNELS_LAST
 
 
-def is_pixelwise(locality: Locality, device: torch.device) -> bool:
+def is_pixelwise(locality: Locality, device: Device) -> bool:
     """Whether a network sees single pixels on a CPU, where tiles may be as small as its cache."""
     return (
         locality.verdict == "local"

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from pipeline.config import Config, NormaliseConfig, SourceConfig
 from pipeline.errors import ConfigError, ReadError, SourceError
@@ -238,6 +237,8 @@ def _provisional(
     normalise: NormaliseConfig, normalisation: Normalisation, source: Source, area: RequestedArea | None
 ) -> Stretch:
     """Of a few windows: for a plan and a preview, which need a number and no more."""
+    import torch
+
     values = np.concatenate([np.empty((source.bands, 0), source.dtype), *_samples(source, area)], axis=1)
     if normalisation.transform is not None:
         values = normalisation.transform(torch.from_numpy(values[:, None]).to(torch.float32)).numpy()[:, 0]

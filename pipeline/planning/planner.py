@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from pipeline.config import Config, OutputConfig, ToleranceConfig
 from pipeline.errors import ConfigError, PlanError
 from pipeline.inference.normalise import Normalisation, normalise
-from pipeline.inspect.batch_independence import images_are_independent
-from pipeline.inspect.halo.on_raster import NetworkOnRaster
-from pipeline.inspect.halo.tolerance import halo_for_tolerance
 from pipeline.inspect.memory import activation_memory
 from pipeline.inspect.memory.kept_memory import kept_activation_memory
 from pipeline.inspect.memory.limit import Room
 from pipeline.inspect.memory.members import memory_of_members
-from pipeline.interfaces import Locality, Network, Source
+from pipeline.interfaces import Device, Locality, Network, Source
 from pipeline.models.ensemble import Ensemble
 from pipeline.planning import edges, halo, memory, workers
 from pipeline.planning.candidates import DEFAULT_BLEND_SIZE
@@ -31,7 +25,7 @@ from pipeline.planning.search import fit_workers, over_budget, search_plan
 from pipeline.planning.types import Plan, PlanRequest, TilePlan, WorkerLayout
 from pipeline.runtime import resources
 from pipeline.runtime.backends import backend_of
-from pipeline.runtime.device import AUTOCAST_DTYPES, fixed_numerics
+from pipeline.runtime.device import autocast_dtype, fixed_numerics, torch_device
 from pipeline.runtime.memory_constants import (
     ACTIVATION_FACTOR,
     COMPILER_BYTES,
@@ -44,6 +38,8 @@ from pipeline.store.layers import layer_spec
 from pipeline.store.values import ValuesSpec
 
 if TYPE_CHECKING:
+    import torch
+
     from pipeline.sources.only.area import RequestedArea, SourceAreas
 
 BATCH_PX = 2**22
@@ -59,7 +55,7 @@ class PlanInputs:
     areas: SourceAreas
     network: Network
     locality: Locality
-    device: torch.device
+    device: Device
     normalisation: Normalisation
     stored: dict[str, Any] | None
     """What the store says of itself where it is there already, else what was frozen."""
@@ -169,16 +165,18 @@ def _activation_memory(inputs: PlanInputs, budget: int) -> activation_memory.Act
             inputs.precision,
             [network.accepts.maximum, network.accepts.minimum, inputs.locality.minimum],
         ]
-        measured = partial(
-            activation_memory.measure_activation_memory,
-            network,
-            bands,
-            inputs.multiple,
-            inputs.device,
-            AUTOCAST_DTYPES[inputs.precision],
-            minimum=inputs.locality.minimum,
-            room=room,
-        )
+
+        def measured() -> activation_memory.ActivationMemory:
+            return activation_memory.measure_activation_memory(
+                network,
+                bands,
+                inputs.multiple,
+                torch_device(inputs.device),
+                autocast_dtype(inputs.precision),
+                minimum=inputs.locality.minimum,
+                room=room,
+            )
+
         return kept_activation_memory(measured, key, room)
 
     if isinstance(inputs.network, Ensemble):
@@ -272,17 +270,20 @@ def _choose_halo(inputs: PlanInputs, costs: memory.MemoryCosts, budget: int) -> 
         return halo.choose_halo(inputs.locality, requested, overlap, inputs.multiple)
     if overlap != "auto" and overlap > 0:
         return halo.choose_halo(inputs.locality, "auto", overlap, inputs.multiple)
+    from pipeline.inspect.halo.on_raster import NetworkOnRaster
+    from pipeline.inspect.halo.tolerance import halo_for_tolerance
+
     on_raster = NetworkOnRaster(
         source=inputs.source,
         network=inputs.network,
         locality=inputs.locality,
         normalisation=inputs.normalisation,
-        device=inputs.device,
+        device=torch_device(inputs.device),
         multiple=inputs.multiple,
         room=memory.max_probe_side(costs, budget, requested.places),
         area=inputs.area,
     )
-    with fixed_numerics(inputs.precision, resources.cores(), inputs.device):
+    with fixed_numerics(inputs.precision, resources.cores(), torch_device(inputs.device)):
         tolerated = halo_for_tolerance(on_raster, requested.tolerance, requested.places, requested.seed)
     if tolerated is None:
         return halo.unmeasured(inputs.locality, requested.tolerance, requested.seed, inputs.multiple)
@@ -298,7 +299,10 @@ def _batch(inputs: PlanInputs) -> int:
         )
     if fixed is not None or requested == 1 or (requested == "auto" and not backend_of(inputs.device).batched):
         return fixed if requested == "auto" and fixed is not None else 1 if requested == "auto" else requested
-    if not images_are_independent(inputs.network, inputs.normalisation.channels, inputs.multiple, inputs.device):
+    from pipeline.inspect.batch_independence import images_are_independent
+
+    device = torch_device(inputs.device)
+    if not images_are_independent(inputs.network, inputs.normalisation.channels, inputs.multiple, device):
         if requested == "auto":
             return 1
         raise ConfigError(
@@ -344,13 +348,16 @@ def _transform_bytes(inputs: PlanInputs) -> float:
     normalisation = inputs.normalisation
     if normalisation.transform is None:
         return 0.0
+    import torch
+
+    device = torch_device(inputs.device)
 
     def transformed(image: torch.Tensor) -> torch.Tensor:
         # made-up pixels may become no numbers
         none_valid = torch.zeros(image.shape[2:], dtype=torch.bool, device=image.device)
-        return normalise(image[0], none_valid, normalisation, inputs.device)
+        return normalise(image[0], none_valid, normalisation, device)
 
-    return activation_memory.peak_bytes_per_pixel(transformed, normalisation.transform.bands, inputs.device)
+    return activation_memory.peak_bytes_per_pixel(transformed, normalisation.transform.bands, device)
 
 
 def _output(output: OutputConfig, classes: int, channels: int) -> int:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import torch
-
 from pipeline.errors import ConfigError, ModelError
-from pipeline.interfaces import Locality, Network
+from pipeline.interfaces import Device, Locality, Network
 from pipeline.planning.folding import noise_image
 from pipeline.runtime import resources
-from pipeline.runtime.device import fixed_numerics
+from pipeline.runtime.device import fixed_numerics, torch_device
 
 
-def choose_precision(
-    requested: str, network: Network, locality: Locality, device: torch.device, stored: str | None
-) -> str:
+def choose_precision(requested: str, network: Network, locality: Locality, device: Device, stored: str | None) -> str:
     """``float32``, ``bfloat16`` or ``float16``.
 
     Parameters
@@ -42,12 +38,14 @@ def choose_precision(
     return precision
 
 
-def _changes_answers(network: Network, locality: Locality, device: torch.device, precision: str) -> bool:
+def _changes_answers(network: Network, locality: Locality, device: Device, precision: str) -> bool:
     """Whether any bit of an answer to noise is another."""
+    import torch
+
     image = noise_image(network, locality, device)
     answers = []
     for name in ("float32", precision):
-        with fixed_numerics(name, resources.cores(), device):
+        with fixed_numerics(name, resources.cores(), torch_device(device)):
             try:
                 answers.append(network(image).to(torch.float32))
             except ModelError:

@@ -7,25 +7,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import torch
-
-from pipeline.config import Config, ToleranceConfig
+from pipeline.config import Config, ModelConfig, ToleranceConfig
 from pipeline.errors import SourceError
 from pipeline.inference.block_task import BlockTask
-from pipeline.inference.normalise import Adjustment
+from pipeline.inference.normalise import Adjustment, Normalisation
 from pipeline.inference.recipe import Recipe
 from pipeline.inspect.cache import cached
 from pipeline.inspect.locality.joint import joint_locality
 from pipeline.inspect.memory import activation_memory
 from pipeline.inspect.memory.limit import Room
 from pipeline.interfaces import Locality, Network, Source
+from pipeline.models import model_with_file
 from pipeline.models.bn_folding import Folded
 from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
 from pipeline.models.probabilities import Activation
+from pipeline.models.recorded_network import RecordedNetwork, recorded_network
+from pipeline.models.runtimes import KINDS as RUNTIMES
 from pipeline.planning import (
     activation,
     classes,
@@ -61,11 +63,31 @@ from pipeline.planning.runtimes.choice import choose_runtime
 from pipeline.planning.runtimes.request import ChosenRuntime, RuntimeRequest
 from pipeline.planning.types import Plan
 from pipeline.postprocess.cleaning import resolve_cleaning
-from pipeline.runtime.device import no_jit_reoptimisation, run_on_device_thread, select_device
+from pipeline.runtime.collection import without_collection
+from pipeline.runtime.device import cpu_without_torch, no_jit_reoptimisation, run_on_device_thread, select_device
+from pipeline.runtime.record_files import NotRecorded, records_alone
 from pipeline.sources.only import open_areas
 from pipeline.sources.only.area import SourceAreas
 from pipeline.sources.wrappers.shared_reads import share_reads
 from pipeline.store.spec import ClassRow
+
+if TYPE_CHECKING:
+    from pipeline.interfaces import Device
+
+
+OpenNetwork = Callable[[ModelConfig, Source, Normalisation, Any], Loaded]
+"""Opens the network of a model for a source on a device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What a job is decided from, as `prepare_job` is told."""
+
+    config: Config
+    fresh: bool
+    same_source: bool
+    stretch: Adjustment | None
+    silent: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +103,7 @@ class _Opened:
     source: Source
     areas: SourceAreas
     resolved: ResolvedModel
-    device: torch.device
+    device: Device
     network: Loaded
     """Before it is told how large its tiles may be."""
     revision: tuple[str, ...]
@@ -108,6 +130,8 @@ def prepare_job(
     same_source: bool = False,
     stretch: Adjustment | None = None,
     silent: bool = False,
+    *,
+    from_records: bool = False,
 ) -> Job:
     """Decide everything about a job.
 
@@ -124,6 +148,9 @@ def prepare_job(
         The raster's own numbers, once a pass has found them.
     silent
         Show no progress where the network is downloaded.
+    from_records
+        Do without torch where all that a run asks of the network was measured before, and tiles are computed without
+        it. The network of such a job has no module.
 
     Raises
     ------
@@ -134,8 +161,15 @@ def prepare_job(
     Unfinished
         The network is to be downloaded, and its server is away.
     """
-    activation_memory.start_profiler()
-    return run_on_device_thread(lambda: _prepare(config, fresh, same_source, stretch, silent))
+    request = _Request(config=config, fresh=fresh, same_source=same_source, stretch=stretch, silent=silent)
+    device = cpu_without_torch(config.execution.device)
+    if from_records and device is not None and _may_do_without_torch(config):
+        job = _from_records(request, device)
+        if job is not None:
+            return job
+    with without_collection():  # torch is imported here
+        activation_memory.start_profiler()
+    return run_on_device_thread(lambda: _with_torch(request))
 
 
 def with_numbers(job: Job, stretch: Adjustment) -> Job:
@@ -151,11 +185,50 @@ def with_numbers(job: Job, stretch: Adjustment) -> Job:
     )
 
 
+def _may_do_without_torch(config: Config) -> bool:
+    """Whether nothing is asked for that runs the network before the first block, or after the last one."""
+    execution, model = config.execution, config.model
+    is_onnx = model.kind == "onnx" or (model.kind is None and model.path is not None and model.path.suffix == ".onnx")
+    return (
+        not (model.members or config.output.certificate or config.locked)
+        and (is_onnx or execution.requested_runtime == "openvino")
+        and execution.precision in ("auto", "float32")
+        and not isinstance(config.tile.halo, ToleranceConfig)
+    )
+
+
 @no_jit_reoptimisation()
-def _prepare(config: Config, fresh: bool, same_source: bool, stretch: Adjustment | None, silent: bool) -> Job:
-    existing = previous_store.read_plan(config.output.path, fresh)
-    located = locate_network(config, existing, silent)
-    opened = _open(located, existing, same_source, stretch)
+def _with_torch(request: _Request) -> Job:
+    return _prepare(request, select_device(request.config.execution.device), network_on_source)
+
+
+def _from_records(request: _Request, device: Device) -> Job | None:
+    """The job of a network that was measured before and leaves torch; None where any of that does not hold."""
+    from pipeline.planning.warnings import job_warnings
+
+    try:
+        with records_alone():
+            job = _prepare(request, device, _recorded_on_source)
+            if not job.resumes:
+                job_warnings(job)
+    except NotRecorded:
+        return None
+    return job if job.task.on_arrays else None
+
+
+def _recorded_on_source(model: ModelConfig, source: Source, normalisation: Normalisation, device: Device) -> Loaded:
+    """As `network_on_source`, of a network that was loaded before."""
+    network = recorded_network(model_with_file(model, normalisation.channels), normalisation.channels)
+    if network is None:
+        raise NotRecorded("network")
+    return network
+
+
+def _prepare(request: _Request, device: Device, open_network: OpenNetwork) -> Job:
+    config = request.config
+    existing = previous_store.read_plan(config.output.path, request.fresh)
+    located = locate_network(config, existing, request.silent)
+    opened = _open(request, located, existing, device, open_network)
     config = opened.config
     locality = _locality(opened)
     network = locality.apply_to(opened.network)
@@ -170,7 +243,11 @@ def _prepare(config: Config, fresh: bool, same_source: bool, stretch: Adjustment
 
 
 def _open(
-    located: LocatedNetwork, existing: dict[str, Any] | None, same_source: bool, stretch: Adjustment | None
+    request: _Request,
+    located: LocatedNetwork,
+    existing: dict[str, Any] | None,
+    device: Device,
+    open_network: OpenNetwork,
 ) -> _Opened:
     config = described_config(located.config)
     stored = frozen_plan.plan_to_reuse(config, existing)
@@ -180,14 +257,13 @@ def _open(
     resolved = classes.resolve_model(config.model, source.bands, source.dtype)
     resolved = (
         normalisation.with_stretch(resolved, config.source, source, areas, stored_fingerprint)
-        if stretch is None
-        else resolved.with_stretch(stretch)
+        if request.stretch is None
+        else resolved.with_stretch(request.stretch)
     )
-    device = select_device(config.execution.device)
     finite.check_transform(source, resolved.normalisation.transform)
     resolved, network = settle_members(
         resolved,
-        network_on_source(resolved.model, source, resolved.normalisation, device),
+        open_network(resolved.model, source, resolved.normalisation, device),
         lambda one, trained: cached(one, one.bands, trained=trained, room=Room(workers.budget(config))),
         stored_fingerprint,
         has_classes="mask" in config.output.layers,
@@ -196,7 +272,7 @@ def _open(
         config=config,
         stored=stored,
         resumes=existing is not None,
-        same_source=same_source,
+        same_source=request.same_source,
         source=source,
         areas=areas,
         resolved=resolved,
@@ -238,23 +314,36 @@ def _plan_inputs(opened: _Opened, network: Loaded, locality: Locality) -> tuple[
     precision = precisions.choose_precision(
         execution.precision, folded.network, locality, device, recipe.get("precision")
     )
+    runtime = _runtime(opened, folded, locality, precision)
+    running = folded.network
+    if isinstance(running, RecordedNetwork):
+        running = _opened_on_arrays(running, runtime)
     inputs = PlanInputs(
         config=opened.config,
         source=opened.source,
         areas=opened.areas,
-        network=folded.network,
+        network=running,
         locality=locality,
         device=device,
         normalisation=opened.resolved.normalisation,
         stored=opened.stored,
         resumes=opened.resumes,
         precision=precision,
-        runtime=_runtime(opened, folded, locality, precision),
+        runtime=runtime,
         same_source=opened.same_source,
         folded=folded.done,
         mark=opened.network.mark,
     )
     return replace(inputs, cropping=_cropping(opened, inputs)), folded
+
+
+def _opened_on_arrays(network: RecordedNetwork, runtime: ChosenRuntime) -> RecordedNetwork:
+    """A recorded network, opened for blocks: its memory is a part of the plan. Raises NotRecorded."""
+    arrays = RUNTIMES[runtime.name].arrays
+    opened = None if arrays is None else arrays(network, runtime.shape)
+    if opened is None:
+        raise NotRecorded("runtime")
+    return replace(network, opened=opened)
 
 
 def _cropping(opened: _Opened, inputs: PlanInputs) -> ChosenCropping:

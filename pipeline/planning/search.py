@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import PlanError
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.read_sharing import DECODED_PX, ReadSharing, plan_read_sharing, unit_of
-from pipeline.models.cropping.network import CroppedNetwork
 from pipeline.planning import memory
 from pipeline.planning.candidates import candidates, is_oversized
 from pipeline.planning.tile_cost import cropping_cost, tile_cost
 from pipeline.planning.types import ONE_PROCESS, Plan, PlanRequest, QuickerTiles, TilePlan, WorkerLayout
 from pipeline.runtime.memory_constants import PAGE_LOCKED_FACTOR, PROPOSAL_MARGIN
 from pipeline.runtime.resources import MIB, human
+
+if TYPE_CHECKING:
+    from pipeline.models.cropping.plan import Cropping
 
 IN_FLIGHT = 4
 """Blocks that are kept in flight where nothing is said: one read, one inferred, one written, and one to spare; one more
@@ -120,7 +122,7 @@ def fit_workers(
     workers: int | None,
     source_block: tuple[int, int],
     worker_layout: WorkerLayout = ONE_PROCESS,
-    cropped: CroppedNetwork | None = None,
+    cropped: Cropping | None = None,
 ) -> Plan:
     """As many tiles at once and blocks in flight as fit, at least one in each process.
 
@@ -157,7 +159,7 @@ def _fit_workers(
     workers: int | None,
     source_block: tuple[int, int],
     worker_layout: WorkerLayout,
-    cropped: CroppedNetwork | None,
+    cropped: Cropping | None,
 ) -> Plan:
     """The same with as many tiles at once as are given."""
     left = cropping_cost(tiles, cropped)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import torch
-
 from pipeline.inspect.halo.on_raster import NetworkOnRaster
 from pipeline.inspect.report.report import Subject
 from pipeline.planning.job import Job
@@ -11,6 +9,8 @@ from pipeline.planning.job import Job
 
 def network_on_raster(job: Job) -> NetworkOnRaster:
     """The network of a job before its raster, with as much room as its tiles have."""
+    import torch
+
     return NetworkOnRaster(
         source=job.source,
         network=job.network,

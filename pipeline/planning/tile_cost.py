@@ -7,7 +7,7 @@ import math
 from pipeline.geometry.span import Span
 from pipeline.geometry.tiling import HaloTiling
 from pipeline.geometry.window import Window
-from pipeline.models.cropping.network import CroppedNetwork, CroppingCost
+from pipeline.models.cropping.plan import Cropping, CroppingCost
 from pipeline.planning.candidates import is_oversized
 from pipeline.planning.types import PlanRequest, TilePlan
 
@@ -65,7 +65,7 @@ def _requested_pixels(request: PlanRequest, tiles: TilePlan) -> int:
     return min(request.count(tiles.layout(), MAX_COUNTED_BLOCKS) * tiles.block**2, whole)
 
 
-def cropping_cost(tiles: TilePlan, cropped: CroppedNetwork | None) -> CroppingCost:
+def cropping_cost(tiles: TilePlan, cropped: Cropping | None) -> CroppingCost:
     """What cropping leaves of the largest tile, whose core has halos on all sides."""
     rows, cols = tiles.axis(0), tiles.axis(1)
     if cropped is None or not isinstance(rows, HaloTiling) or not isinstance(cols, HaloTiling):

@@ -17,7 +17,7 @@ from pipeline.planning.halo import HaloDecision
 from pipeline.runtime.memory_constants import MIN_ACTIVATION_FACTOR
 
 if TYPE_CHECKING:
-    from pipeline.models.cropping.network import CroppedNetwork
+    from pipeline.models.cropping.plan import Cropping
 
 VIEWS_PER_TILE = {"none": 1, "flips": 4, "dihedral": 8}
 """How often the network sees a tile, by ``tile.augment``."""
@@ -91,7 +91,7 @@ class PlanRequest:
     """(rows, cols) px before the raster that tiles may see."""
     far: tuple[int, int] = (0, 0)
     """(rows, cols) px behind it that they see at least."""
-    cropped: CroppedNetwork | None = None
+    cropped: Cropping | None = None
     """The network as it computes a part of a tile; None where tiles are computed whole."""
     area_blocks: Callable[[BlockGrid], Iterable[BlockIndex]] | None = None
     """The blocks of a layout that an area touches; None where all are asked for."""

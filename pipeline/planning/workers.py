@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
-
 from pipeline.config import Config, ExecutionConfig, ModelConfig, SlurmConfig, parse_bytes
 from pipeline.errors import ConfigError
+from pipeline.interfaces import Device
 from pipeline.models.runtimes import KINDS as RUNTIMES
 from pipeline.planning.types import ONE_PROCESS, WorkerLayout
 from pipeline.runtime import resources
@@ -21,7 +20,7 @@ USER_CODE_KINDS = ("python", "smp", "transformers", "classifier")
 """Kinds of networks whose code is not ours, and may hold something between calls."""
 
 
-def processes(execution: ExecutionConfig, device: torch.device) -> int:
+def processes(execution: ExecutionConfig, device: Device) -> int:
     """Processes of engine ``processes``: as many as asked for; else one per GPU, or one on the CPU.
 
     Raises
@@ -41,22 +40,23 @@ def processes(execution: ExecutionConfig, device: torch.device) -> int:
     return gpu_count if requested == "auto" else requested
 
 
-def gpus(device: torch.device, asked: str) -> tuple[str, ...]:
+def gpus(device: Device | str, asked: str) -> tuple[str, ...]:
     """What the driver calls the GPUs that a job may use, in order.
 
     The one that its config names, or all that this process sees; none for the CPU.
     """
     available = backend_of(device).visible()
-    index = torch.device(asked).index if asked != "auto" else None
+    number = asked.partition(":")[2]
+    index = int(number) if number else None
     return available if index is None or not available else (available[index],)
 
 
-def worker_layout(config: Config, device: torch.device) -> WorkerLayout:
+def worker_layout(config: Config, device: Device) -> WorkerLayout:
     """The processes that share the budget of `budget`, each with a device such as the one here."""
     return replace(_layout_of_engine(config, device), device=device_room(device))
 
 
-def device_room(device: torch.device) -> int | None:
+def device_room(device: Device) -> int | None:
     """Bytes that tensors may take of a device with memory of its own; None of the CPU.
 
     Of all of its memory: what others hold of it comes and goes, while tiles are decided once.
@@ -65,7 +65,7 @@ def device_room(device: torch.device) -> int | None:
     return None if memory is None else int(memory.total * resources.MEMORY_SHARE)
 
 
-def _layout_of_engine(config: Config, device: torch.device) -> WorkerLayout:
+def _layout_of_engine(config: Config, device: Device) -> WorkerLayout:
     execution = config.execution
     if execution.facts.starts_processes:
         count = processes(execution, device)
@@ -89,7 +89,7 @@ def budget(config: Config) -> int:
     return resources.default_budget()
 
 
-def threads_per_process(config: Config, device: torch.device) -> int:
+def threads_per_process(config: Config, device: Device) -> int:
     """Threads with which one process computes: its share of the cores."""
     execution = config.execution
     if execution.facts.workers == "job":
@@ -104,7 +104,7 @@ def threads_per_process(config: Config, device: torch.device) -> int:
     return max(1, resources.cores() // count)
 
 
-def streams(config: Config, device: torch.device, runtime: str = "torch") -> tuple[int, ...]:
+def streams(config: Config, device: Device, runtime: str = "torch") -> tuple[int, ...]:
     """Tiles that each process may compute at once: as many as asked for.
 
     Else one, and whatever shares its cores evenly where that is safe and pays.

@@ -23,6 +23,7 @@ from pipeline.geometry.span import round_down, round_up
 from pipeline.geometry.tiling import HaloTiling
 from pipeline.geometry.window import Window
 from pipeline.inference import layers
+from pipeline.inference.fill_invalid import fill_invalid
 from pipeline.inference.forward import Forward
 from pipeline.inference.parts import require_finite
 from pipeline.inference.read import read_with_retries
@@ -147,7 +148,7 @@ def infer_window(loaded: LoadedNetwork, recipe: Recipe, read: WindowPixels) -> A
             f"{loaded.device} has no memory for one pass over {read.frame.height} × {read.frame.width} px. Give a "
             f"smaller --size, or set execution.device to cpu."
         ) from error
-    layers.fill_invalid(arrays, read.requested, recipe)
+    fill_invalid(arrays, read.requested, recipe)
     return arrays
 
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from pipeline.geometry.blocks import BlockIndex
 from pipeline.geometry.shards import Shard, ShardBlocks
-from pipeline.inference.block_task import BlockResult, reuse_network
+from pipeline.inference.block_task import BlockResult
+from pipeline.inference.opened_networks import reuse_network
 from pipeline.locations import Remote
 from pipeline.planning.describe import describe, room
 from pipeline.planning.job import Job
@@ -137,7 +138,7 @@ def prefault_tile_memory(job: Job) -> None:
 
     Other runtimes take it in one piece, which fits not into what was laid out once their weights lie in there.
     """
-    by_torch = not job.task.runtime_shape
+    by_torch = not (job.task.runtime_shape or job.task.on_arrays)
     if by_torch and not backend_of(job.task.device).copies and not engine_options.is_out_of_process(job):
         prefault_memory(room(job))
 

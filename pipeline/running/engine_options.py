@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import torch
-
 from pipeline.inference.block_task import BlockTask
 from pipeline.inference.worker_check import WorkerRequirements
 from pipeline.interfaces import EngineOptions
@@ -37,7 +35,8 @@ def engine_options(job: Job, notify: Callable[[str], None]) -> EngineOptions:
         dashboard=execution.dashboard,
         processes=job.plan.worker_layout.processes,
         threads=work.recipe.threads,
-        gpus=workers.gpus(torch.device(job.task.device), execution.device),
+        in_torch=not work.on_arrays,
+        gpus=workers.gpus(job.task.device, execution.device),
         patience=execution.patience,
         slurm=execution.slurm,
         address=execution.address,

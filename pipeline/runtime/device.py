@@ -6,16 +6,20 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
-
-import torch
-from torch.jit import optimized_execution  # type: ignore[attr-defined]  # public, and left out of its __all__
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.errors import ModelError
 from pipeline.runtime.allocator import has_malloc_settings
 from pipeline.runtime.backends import KINDS, backend_of, choices, fastest
 from pipeline.runtime.backends.base import ran_out
 from pipeline.runtime.clock import on_callers_clock
+
+if TYPE_CHECKING:
+    import torch
+
+    from pipeline.interfaces import Device
+
 
 T = TypeVar("T")
 _pools: dict[int, ThreadPoolExecutor] = {}
@@ -33,7 +37,23 @@ A virtual machine whose host is short of memory took up to 12 s per GiB: so much
 
 NAME = "device"
 """Of the threads that own the device, before their numbers."""
-AUTOCAST_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class CpuDevice:
+    """The CPU, where torch does not compute and need not be imported to name it."""
+
+    type: str = "cpu"
+    index: int | None = None
+
+    def __str__(self) -> str:
+        return self.type
+
+
+def cpu_without_torch(name: str) -> CpuDevice | None:
+    """The CPU, where a config names it or this machine has nothing else; None where torch has to be asked."""
+    others = name == "auto" and any(backend.copies and backend.possible() for backend in KINDS.values())
+    return CpuDevice() if name in ("auto", "cpu") and not others else None
 
 
 def select_device(name: str) -> torch.device:
@@ -44,6 +64,8 @@ def select_device(name: str) -> torch.device:
     ModelError
         The device does not exist here, or no backend drives its kind.
     """
+    import torch
+
     if name == "auto":
         return torch.device(fastest().first)
     try:
@@ -56,6 +78,13 @@ def select_device(name: str) -> torch.device:
         ) from error
     backend_of(device)
     return device
+
+
+def torch_device(device: Device | str) -> torch.device:
+    """A device as torch has it."""
+    import torch
+
+    return torch.device(str(device))
 
 
 def run_on_device_thread(work: Callable[[], T], streams: int = 1) -> T:
@@ -100,6 +129,8 @@ def prefault_memory(size: int) -> None:
 
 
 def _touch(size: int) -> None:
+    import torch
+
     memory = torch.empty(size, dtype=torch.uint8)
     for start in range(0, size, STEP):
         if _requested.is_set():
@@ -120,6 +151,8 @@ def no_jit_reoptimisation() -> Iterator[None]:
 
     It would round otherwise from then on, and keeps what it was optimised to.
     """
+    from torch.jit import optimized_execution  # type: ignore[attr-defined]  # public, and left out of its __all__
+
     with optimized_execution(False):
         yield
 
@@ -127,12 +160,22 @@ def no_jit_reoptimisation() -> Iterator[None]:
 @contextmanager
 def fixed_numerics(precision: str, threads: int, device: torch.device) -> Iterator[None]:
     """Fix what changes the last bits: intra-op threads, TF32, the TorchScript optimiser, the autocast dtype."""
+    import torch
+
     torch.set_num_threads(threads)
     for backend in KINDS.values():
         backend.fix_rounding()
-    half = None if precision == "float32" else backend_of(device).autocast[precision]
+    half = None if precision == "float32" else autocast_dtype(precision)
     with torch.inference_mode(), no_jit_reoptimisation(), torch.autocast(device.type, half, enabled=half is not None):
         yield
+
+
+def autocast_dtype(precision: str) -> torch.dtype:
+    """Torch's dtype of ``execution.precision``."""
+    import torch
+
+    dtype: torch.dtype = getattr(torch, precision)
+    return dtype
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from pipeline.errors import InferenceError, ModelError, PipelineError, ReadError, Unfinished
 from pipeline.geometry.window import Window
@@ -21,6 +20,8 @@ from pipeline.statistics.records import CellRecords
 from pipeline.store.files.outage import outage_as_unfinished
 
 if TYPE_CHECKING:
+    import torch
+
     from pipeline.sources.only.area import RequestedArea
 
 SCRATCH_BYTES = 34
@@ -92,6 +93,8 @@ class CellPixels:
             counting.add(counts, 0 if self.joint else band, values.ravel() if every else values[valid])
 
     def _transformed(self, pixels: Pixels, valid: npt.NDArray[np.bool_], strip: Window) -> npt.NDArray[np.generic]:
+        import torch
+
         if self.transform is None:
             return pixels.data
         changed = self.transform(torch.from_numpy(pixels.data).to(torch.float32, copy=True)).numpy()

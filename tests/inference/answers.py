@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from pipeline.inference.decode import ClassDecoding, DecodedTile
+from pipeline.inference.class_decoding import ClassDecoding
+from pipeline.inference.decode import DecodedTile
 from pipeline.store.layers import LayerSpec, layer_spec
 
 

@@ -14,9 +14,9 @@ from pipeline.config import ModelConfig
 from pipeline.geometry.blocks import BlockGrid, BlockIndex
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.window import Window
-from pipeline.inference import block_task
+from pipeline.inference import block_task, opened_networks
 from pipeline.inference.block_task import BlockResult, BlockTask
-from pipeline.inference.decode import ClassDecoding
+from pipeline.inference.class_decoding import ClassDecoding
 from pipeline.inference.normalise import Normalisation
 from pipeline.inference.recipe import Recipe
 from pipeline.interfaces import Pixels
@@ -121,8 +121,8 @@ def made(
     )
     CANCELLED.clear()
     monkeypatch.setattr(block_task, "write_block", write)
-    monkeypatch.setattr(block_task, "_inferences", {})
-    block_task.reuse_network(task, Loaded(module=counted, identity_fields={}))
+    monkeypatch.setattr(opened_networks, "_inferences", {})
+    opened_networks.reuse_network(task, Loaded(module=counted, identity_fields={}))
     outcomes = [task(index) for index in task.blocks()]
     assert not [outcome.error for outcome in outcomes if outcome.error]
     return Made(mask, outcomes, records, counted.pixels)

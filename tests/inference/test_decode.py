@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.inference import decode
-from pipeline.inference.decode import ClassDecoding, DecodedTile, certainty, class_indices, class_probabilities, codes
+from pipeline.inference.class_decoding import ClassDecoding
+from pipeline.inference.decode import DecodedTile, certainty, class_indices, class_probabilities, codes
 
 
 def how(activation: str = "softmax", threshold: float | tuple[float, ...] = 0.5, classes: int = 3) -> ClassDecoding:

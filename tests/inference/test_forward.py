@@ -8,7 +8,7 @@ from pipeline.errors import InferenceError
 from pipeline.geometry.blocks import BlockGrid, BlockIndex, Tile
 from pipeline.geometry.tiling import LatticeTiling
 from pipeline.geometry.window import Window
-from pipeline.inference.decode import ClassDecoding
+from pipeline.inference.class_decoding import ClassDecoding
 from pipeline.inference.forward import Forward
 from pipeline.inference.infer import Inference
 from pipeline.inference.normalise import Normalisation

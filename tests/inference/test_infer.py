@@ -6,7 +6,7 @@ from pipeline.errors import InferenceError, Unfinished
 from pipeline.geometry.blocks import BlockGrid, BlockIndex
 from pipeline.geometry.tiling import HaloTiling
 from pipeline.geometry.window import Window
-from pipeline.inference.decode import ClassDecoding
+from pipeline.inference.class_decoding import ClassDecoding
 from pipeline.inference.infer import Inference
 from pipeline.inference.normalise import Normalisation
 from pipeline.inference.recipe import Block, Recipe

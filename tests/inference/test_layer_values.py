@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from pipeline.inference import layers
-from pipeline.inference.decode import ClassDecoding, DecodedTile
+from pipeline.inference.class_decoding import ClassDecoding
+from pipeline.inference.decode import DecodedTile
 from pipeline.inference.recipe import Recipe
 from pipeline.store.values import ValuesSpec
 from tests.inference.answers import answer, layer

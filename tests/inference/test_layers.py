@@ -15,7 +15,7 @@ from torch import nn
 
 from pipeline.config.load import load_config
 from pipeline.geometry.window import Window
-from pipeline.inference.decode import ClassDecoding
+from pipeline.inference.class_decoding import ClassDecoding
 from pipeline.inference.layers import KINDS, decoded, filled
 from pipeline.inference.recipe import Recipe
 from pipeline.running.execute import execute, prepare_job

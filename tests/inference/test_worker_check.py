@@ -10,7 +10,7 @@ import torch
 
 from pipeline.config import SourceConfig
 from pipeline.config.load import load_config
-from pipeline.inference import block_task
+from pipeline.inference import opened_networks
 from pipeline.inference.worker_check import WorkerRequirements
 from pipeline.models.torch_compile import why_not_compilable
 from pipeline.planning.job import Job
@@ -43,9 +43,9 @@ def test_where_all_is_there_nothing_lacks_and_the_network_is_open(job: Job) -> N
     CANCELLED.set()
     assert asked(None) == ()
     assert not CANCELLED.is_set()
-    assert job.path in block_task._inferences
+    assert job.path in opened_networks._inferences
     asked.release()
-    assert job.path not in block_task._inferences
+    assert job.path not in opened_networks._inferences
 
 
 def test_a_spec_is_small(job: Job) -> None:

@@ -13,7 +13,7 @@ from torch import nn
 from pipeline.geometry.grid import Grid
 from pipeline.geometry.margin import Margin, Trim
 from pipeline.geometry.window import Window
-from pipeline.inference.decode import ClassDecoding
+from pipeline.inference.class_decoding import ClassDecoding
 from pipeline.inference.normalise import Normalisation
 from pipeline.inspect import plausibility
 from pipeline.inspect.halo.on_raster import NetworkOnRaster

@@ -19,7 +19,7 @@ from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, ModelError, StoreError
 from pipeline.geometry.window import Window
 from pipeline.interfaces import Locality, Radius
-from pipeline.models.cropping import network as cropping_network
+from pipeline.models.cropping import plan as cropping_plan
 from pipeline.models.loaded import Loaded
 from pipeline.planning.cropping import ChosenCropping, choose_cropping
 from pipeline.planning.describe import describe
@@ -83,7 +83,7 @@ def test_true_refuses_a_network_that_cannot_be_cropped(tmp_path: Path) -> None:
 
 
 def test_a_wrong_rule_is_seen_and_tiles_stay_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = cropping_network.plan_regions
+    plan = cropping_plan.plan_regions
 
     def narrow(record: Any, height: int, width: int, keep: Window) -> Any:
         """As if the last layers saw 3 px less than they do."""
@@ -91,7 +91,7 @@ def test_a_wrong_rule_is_seen_and_tiles_stay_whole(tmp_path: Path, monkeypatch: 
         inner = Window(row=keep.row + 3, col=keep.col + 3, height=keep.height - 6, width=keep.width - 6)
         return replace(plan(record, height, width, inner), output=regions.output)
 
-    monkeypatch.setattr(cropping_network, "plan_regions", narrow)
+    monkeypatch.setattr(cropping_plan, "plan_regions", narrow)
     choice = chosen(zoo.UNet(), config(tmp_path))
     assert choice.network is None
     assert "parts of a tile are not what they are in the whole" in choice.why or "compared" in choice.why

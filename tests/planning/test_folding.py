@@ -15,7 +15,7 @@ from torch import nn
 
 from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, ModelError, StoreError
-from pipeline.inference import block_task
+from pipeline.inference import opened_networks
 from pipeline.inspect.report.report import inspect_network
 from pipeline.interfaces import Locality
 from pipeline.models.bn_folding import Folded, eager
@@ -171,7 +171,7 @@ def test_a_store_that_was_made_folded_is_not_gone_on_with_unfolded(tmp_path: Pat
 def test_a_worker_that_loads_the_network_itself_does_as_the_recipe_says(tmp_path: Path, fold: str) -> None:
     """Float16 probabilities show the last bits of what was run."""
     job = made(tmp_path, "job", f"execution.fold={fold}")
-    here = block_task.inference(job.task)._forward.network
+    here = opened_networks.inference(job.task)._forward.network
     x = torch.randn((1, 3, 64, 64), generator=torch.Generator().manual_seed(0))
     with torch.jit.optimized_execution(False):
         assert torch.equal(here(x), job.network(x))

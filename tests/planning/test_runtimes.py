@@ -15,7 +15,7 @@ from torch import nn
 
 from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, ModelError, StoreError
-from pipeline.inference import block_task
+from pipeline.inference import opened_networks
 from pipeline.interfaces import Locality, Radius
 from pipeline.models import runtimes
 from pipeline.models.ensemble import Ensemble
@@ -161,7 +161,7 @@ def test_a_store_goes_on_with_what_it_was_made_with_and_says_why_it_cannot(tmp_p
     with pytest.raises(ModelError, match=message):
         prepared(tmp_path)
     with pytest.raises(ModelError, match=r"openvino 2031\.2 is installed here"):
-        block_task._inference(again.loaded, again.task, CPU)
+        opened_networks._inference(again.loaded, again.task, CPU)
     made_up.obstacle = "it is not installed"
     with pytest.raises(ModelError, match=r"execution\.runtime openvino 2030\.1.* but it is not installed.*--fresh"):
         prepared(tmp_path)

@@ -52,6 +52,9 @@ class Broken:
     def __init__(self, source: Source) -> None:
         self.grid = source.grid
 
+    def identity(self) -> dict[str, Any]:
+        return {"path": "broken"}
+
     def read(self, window: Window) -> Pixels:
         raise ReadError(f"{window} cannot be read.")
 

@@ -287,7 +287,7 @@ def test_neither_radius_nor_memory_are_measured(tmp_path: Path, monkeypatch: pyt
         raise AssertionError("measured")
 
     for place in (
-        "pipeline.inspect.cache.measure_locality",
+        "pipeline.inspect.locality.measure.measure_locality",
         "pipeline.inspect.locality.receptive_field.radius",
         "pipeline.inspect.memory.activation_memory.measure_activation_memory",
     ):

@@ -12,8 +12,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing import forkserver
 
-PRELOADED_MODULES = ("distributed", "torch", "rasterio", "zarr", "pipeline.inference.block_task")
+PRELOADED_MODULES = ("distributed", "rasterio", "zarr", "pipeline.inference.block_task")
 """Only imports may run before a fork: a thread of OpenMP or an event loop would be missing in the workers."""
+TORCH_MODULES = (
+    "torch",
+    "pipeline.inference.infer",
+    "pipeline.models.bn_folding.eager",
+    *(f"pipeline.models.{kind}" for kind in ("native", "python", "exported", "torchscript", "onnx", "smp")),
+)
+"""The same, where workers compute with torch."""
 
 _environments: list[Mapping[str, str]] = []
 """Of the server of this process, once it runs: what libraries read when they are loaded stays as it is for all of its
@@ -21,7 +28,7 @@ workers."""
 
 
 @contextmanager
-def forked(environment: Mapping[str, str]) -> Iterator[None]:
+def forked(environment: Mapping[str, str], *, in_torch: bool = True) -> Iterator[None]:
     """Have Dask fork the workers that it starts meanwhile.
 
     Where the fork server has libraries with another environment, workers are started instead.
@@ -30,13 +37,15 @@ def forked(environment: Mapping[str, str]) -> Iterator[None]:
     ----------
     environment
         Variables that workers have beside those of this process.
+    in_torch
+        Whether they compute with torch.
     """
     import dask
     from distributed.utils import get_mp_context
 
     with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
         get_mp_context()  # it names Dask's own modules the first time, so that ours come after it
-    multiprocessing.set_forkserver_preload(list(PRELOADED_MODULES))
+    multiprocessing.set_forkserver_preload([*PRELOADED_MODULES, *(TORCH_MODULES if in_torch else ())])
     if not _environments:
         _start(environment)
     method = "forkserver" if _environments[0] == environment else "spawn"

@@ -6,15 +6,17 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import torch
-from torch.autograd.profiler import profile
+from typing import TYPE_CHECKING
 
 from pipeline.geometry.span import round_up
 from pipeline.inspect.memory.limit import FIRST_IMAGE_SIDE, Room, starved
 from pipeline.interfaces import Network
 from pipeline.runtime.backends import backend_of
 from pipeline.runtime.device import out_of_memory
+
+if TYPE_CHECKING:
+    import torch
+
 
 MEMORY_IMAGE_SIDE = 384
 """Side of the image that is measured, px."""
@@ -38,6 +40,8 @@ def start_profiler() -> None:
 
     It complains on stderr where another thread is the first to use it.
     """
+    from torch.autograd.profiler import profile
+
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # it greets otherwise
     with profile():
         pass
@@ -48,7 +52,7 @@ def measure_activation_memory(
     bands: int,
     multiple: int,
     device: torch.device,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | None = None,
     *,
     minimum: int = 1,
     room: Room | None = None,
@@ -66,7 +70,7 @@ def measure_activation_memory(
     device
         CPU or GPU.
     dtype
-        Below float32, autocast is on.
+        Below float32, autocast is on; None is float32.
     minimum
         The smallest size that it takes, px.
     room
@@ -89,11 +93,14 @@ def measure_activation_memory(
     raise AssertionError("there is at least one image")
 
 
-def _measured(network: Network, x: torch.Tensor, dtype: torch.dtype) -> ActivationMemory:
+def _measured(network: Network, x: torch.Tensor, dtype: torch.dtype | None) -> ActivationMemory:
+    import torch
+
     device, bands, side = x.device, x.shape[1], x.shape[2]
+    half = None if dtype is torch.float32 else dtype
     with (
         torch.inference_mode(),
-        torch.autocast(device.type, None if dtype is torch.float32 else dtype, enabled=dtype is not torch.float32),
+        torch.autocast(device.type, half, enabled=half is not None),
     ):
         network(x)
         start = time.perf_counter()
@@ -113,6 +120,8 @@ def _images(
 
     Raises PlanError where there is none for any.
     """
+    import torch
+
     accepts = network.accepts
     images = [
         torch.zeros((1, bands, side, side), device=device).contiguous(memory_format=torch.channels_last)
@@ -134,6 +143,8 @@ def _images(
 
 def peak_bytes_per_pixel(function: Callable[[torch.Tensor], torch.Tensor], bands: int, device: torch.device) -> float:
     """Live bytes per pixel at the peak of any function of an image (1, bands, rows, cols), beyond its input."""
+    import torch
+
     x = torch.ones((1, bands, MEMORY_IMAGE_SIDE, MEMORY_IMAGE_SIDE), device=device)
     function(x)
     return backend_of(device).peak(function, x)[0] / MEMORY_IMAGE_SIDE**2

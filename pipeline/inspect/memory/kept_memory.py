@@ -8,12 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from pipeline.inspect.memory.activation_memory import MEMORY_IMAGE_SIDE, ActivationMemory
 from pipeline.inspect.memory.limit import Room
-from pipeline.inspect.records import record_path, write_record
 from pipeline.runtime.memory_constants import COUNTED_FACTOR
+from pipeline.runtime.record_files import record_path, require_measuring, torch_release, write_record
 from pipeline.runtime.resources import cache_folder, cores
 
 MEMORY_VERSION = 1
@@ -32,10 +30,11 @@ def kept_activation_memory(measure: Callable[[], ActivationMemory], key: list[An
     room
         Memory that the image may take. Where there is too little for the largest, a smaller one is measured.
     """
-    path = record_path(cache_folder() / "activations", [MEMORY_VERSION, torch.__version__, cores(), *key])
+    path = record_path(cache_folder() / "activations", [MEMORY_VERSION, torch_release(), cores(), *key])
     record = _read(path)
     if record is not None and room.has(int(COUNTED_FACTOR * record.bytes_per_pixel * MEMORY_IMAGE_SIDE**2)):
         return record
+    require_measuring()
     measured = measure()
     if room.has(int(COUNTED_FACTOR * measured.bytes_per_pixel * MEMORY_IMAGE_SIDE**2)):
         write_record(path, asdict(measured))

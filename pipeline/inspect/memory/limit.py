@@ -8,18 +8,21 @@ is.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import psutil
-import torch
 
 from pipeline.errors import ModelError, PlanError
-from pipeline.inspect.memory.live_bytes import Live
 from pipeline.interfaces import Network
 from pipeline.models.ensemble import Ensemble
 from pipeline.runtime import resources
 from pipeline.runtime.backends import backend_of
 from pipeline.runtime.memory_constants import COUNTED_FACTOR, MIN_PROPOSAL, NEED_MARGIN, OTHER_PROCESS
 from pipeline.runtime.resources import MIB, human
+
+if TYPE_CHECKING:
+    import torch
+
 
 COMPARED_COPIES = 3
 """Images that are alive at once where the operations of two runs are compared."""
@@ -109,6 +112,10 @@ class Room:
 
         0 where the network refuses the image, or where the image is too large beforehand.
         """
+        import torch
+
+        from pipeline.inspect.memory.live_bytes import Live
+
         expected = self._expected(pixels)
         left = self._left(expected)
         if expected > left:

@@ -22,12 +22,11 @@ import torch
 from pipeline.errors import ModelError, PlanError
 from pipeline.inspect.locality.probe import Prober
 from pipeline.inspect.memory.limit import Room
+from pipeline.inspect.sizes import LONG
 from pipeline.interfaces import Network
 from pipeline.models.answer import SIDES
 from pipeline.models.output import require_scores
 
-LONG = 1280
-"""Length of the strips that are tried, px: a network that is measured gets no longer ones at first."""
 _ACROSS = 64
 """Their other side, px, where it takes that."""
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import torch
-
-from pipeline.models.bn_folding import eager, exported, scripted
 from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
-from pipeline.models.several_inputs.split_input import SplitInput, network_within
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +40,14 @@ def fold(network: Loaded) -> Folded:
     """
     if isinstance(network, Ensemble):
         return _fold_members(network)
-    if network.graph is not None:
+    if network.runs_outside:
         return Folded(
             network=network, done=False, description="batch norm is left to onnxruntime, which folds it by itself"
         )
+    import torch
+
+    from pipeline.models.several_inputs.split_input import SplitInput, network_within
+
     with torch.no_grad():
         inner = network_within(network.module)
         module, description = _fold_function(inner)(inner)
@@ -69,6 +73,10 @@ def _fold_members(network: Ensemble) -> Folded:
 
 
 def _fold_function(module: torch.nn.Module) -> Callable[[torch.nn.Module], tuple[torch.nn.Module | None, str]]:
+    import torch
+
+    from pipeline.models.bn_folding import eager, exported, scripted
+
     if isinstance(module, torch.jit.ScriptModule):
         return scripted.fold
     return exported.fold if exported.is_program(module) else eager.fold

@@ -20,8 +20,13 @@ from pipeline.models.descriptions.foreign_entries import (
 from pipeline.models.descriptions.marks import is_onnx_file
 from pipeline.models.descriptions.overrides import LINEAR
 from pipeline.models.onnx_runtime.file import OnnxFile, image_channels, read_onnx
+from pipeline.models.weights import sha256
+from pipeline.runtime.record_files import record_path, write_record
+from pipeline.runtime.resources import cache_folder
 
 DEEPNESS = "Deepness"
+DEEPNESS_VERSION = 1
+"""Raised when other files are taken for files of the plugin."""
 TYPE_KEY = "model_type"
 SEGMENTOR, REGRESSOR = "segmentor", "regressor"
 RUN_TYPES = (SEGMENTOR, REGRESSOR)
@@ -176,11 +181,26 @@ def read_deepness(path: Path) -> DeepnessModel | None:
     """
     if not is_onnx_file(path):
         return None
+    record = _record_of_other_file(path)
+    if record is not None and record.exists():
+        return None
     try:
         file = read_onnx(path)
     except ExtraError:  # the loader of its kind asks for the library
         return None
-    return _described(path, file) if _is_of_deepness(file) else None
+    if _is_of_deepness(file):
+        return _described(path, file)
+    if record is not None:
+        write_record(record, {})
+    return None
+
+
+def _record_of_other_file(path: Path) -> Path | None:
+    """Where it is recorded that a file has none of the metadata, which only reading all of its weights tells."""
+    try:
+        return record_path(cache_folder() / "deepness", [DEEPNESS_VERSION, sha256(path)])
+    except OSError:  # of which reading tells
+        return None
 
 
 def _described(path: Path, file: OnnxFile) -> DeepnessModel:

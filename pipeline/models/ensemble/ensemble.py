@@ -6,9 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Self, cast
-
-import torch
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from pipeline.geometry.margin import Margin
 from pipeline.interfaces import Network
@@ -16,6 +14,10 @@ from pipeline.models.ensemble.constraints import joint_constraints
 from pipeline.models.ensemble.mean import mean_and_variance
 from pipeline.models.ensemble.member import EnsembleMember
 from pipeline.models.loaded import Loaded
+
+if TYPE_CHECKING:
+    import torch
+
 
 ENSEMBLE = "ensemble"
 """What the identity of several networks has for a kind."""
@@ -32,6 +34,8 @@ class Ensemble(Loaded):
     @classmethod
     def of(cls, members: Iterable[EnsembleMember]) -> Self:
         """An ensemble of loaded networks. Raises ModelError where no size of a tile suits all."""
+        import torch
+
         networks = tuple(members)
         names = [member.name for member in networks]
         return cls(
@@ -48,6 +52,8 @@ class Ensemble(Loaded):
 
         With their variance they are (n, 2 · classes, rows, cols).
         """
+        import torch
+
         with torch.inference_mode():
             weighted = ((member.weight, member(x)) for member in self.members)
             mean, variance = mean_and_variance(weighted, self.returns_variance)
@@ -60,6 +66,8 @@ class Ensemble(Loaded):
 
     def with_networks(self, networks: Iterable[Loaded]) -> Self:
         """The same with other forms of its networks, such as folded or compiled ones."""
+        import torch
+
         members = tuple(member.with_network(network) for member, network in zip(self.members, networks, strict=True))
         return replace(self, members=members, module=torch.nn.ModuleList([member.network.module for member in members]))
 

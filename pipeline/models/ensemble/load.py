@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from pipeline.config import ModelConfig
 from pipeline.config.model import Member
@@ -14,7 +13,11 @@ from pipeline.models.ensemble.ensemble import Ensemble
 from pipeline.models.ensemble.member import EnsembleMember
 from pipeline.models.loaded import Loaded
 
-LoadOne = Callable[[ModelConfig, int, torch.device], Loaded]
+if TYPE_CHECKING:
+    import torch
+
+
+LoadOne = Callable[[ModelConfig, int, "torch.device"], Loaded]
 
 
 def load_ensemble(model: ModelConfig, bands: int, device: torch.device, load_one: LoadOne) -> Ensemble:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 def mean_and_variance(
@@ -31,6 +33,8 @@ def mean_and_variance(
     ----------
     West 1979, Updating Mean and Variance Estimates: An Improved Method.
     """
+    import torch
+
     total, mean, squares = 0.0, None, None
     for weight, tensor in weighted:
         total += weight

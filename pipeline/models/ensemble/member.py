@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any, Literal
-
-import torch
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.interfaces import Locality
 from pipeline.models.loaded import Loaded
 from pipeline.models.probabilities import Activation, activated
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,4 +62,6 @@ class EnsembleMember:
 
 def summed(probabilities: torch.Tensor, groups: tuple[tuple[int, ...], ...]) -> torch.Tensor:
     """(n, channels, rows, cols) → (n, groups, rows, cols): the sum over the channels of each group."""
+    import torch
+
     return torch.stack([reduce(torch.add, (probabilities[:, k] for k in channels)) for channels in groups], 1)

@@ -19,6 +19,7 @@ from pipeline.config import InputBands
 from pipeline.errors import ModelError
 from pipeline.interfaces import Origin, Step
 from pipeline.models.onnx_runtime import session as onnx_session
+from pipeline.models.onnx_runtime.arrays import OnnxSession, ran_out_of_memory
 from pipeline.models.onnx_runtime.file import Node, OnnxFile, Shape, Value
 from pipeline.models.onnx_runtime.origin import origin_of
 from pipeline.models.several_inputs.split_input import split_bands
@@ -35,7 +36,6 @@ SHAPE_OPERATIONS = ("Shape", "Size")
 MALLOC_SETTINGS = {"MALLOC_MMAP_THRESHOLD_": "65536"}
 """So that what is freed leaves the process at once: what is left behind is priced apart, and would count by the pixel
 in a small image."""
-OUT_OF_MEMORY_MESSAGES = ("bad_alloc", "Failed to allocate memory", "out of memory", "OOM")
 
 
 class OnnxNetwork(torch.nn.Module):
@@ -60,7 +60,7 @@ class OnnxNetwork(torch.nn.Module):
         self.backend = backend_of(device)
         self.register_buffer("place", torch.empty(0, device=device))  # tells where it is
         self.in_channels = None if input_bands else image_inputs[0].shape[1] or _first_convolution(file)
-        self._opened: tuple[int, Any] | None = None
+        self.sessions = OnnxSession(path, output, self.backend.providers(device))
         self.session()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -80,7 +80,7 @@ class OnnxNetwork(torch.nn.Module):
         try:
             return self._run(self.session(), images, [self.output])[0]
         except Exception as error:  # onnxruntime raises whatever its operators raise
-            if any(message in str(error) for message in OUT_OF_MEMORY_MESSAGES):
+            if ran_out_of_memory(error):
                 raise torch.OutOfMemoryError(str(error)) from error
             raise
         finally:
@@ -94,14 +94,7 @@ class OnnxNetwork(torch.nn.Module):
 
     def session(self) -> Any:
         """The session for the threads that torch is set to."""
-        threads = torch.get_num_threads()
-        if self._opened is None or self._opened[0] != threads:
-            self._opened = None  # before the next one takes its memory
-            self._opened = (
-                threads,
-                onnx_session.open_session(str(self.path), threads, self.backend.providers(self.device)),
-            )
-        return self._opened[1]
+        return self.sessions.with_threads(torch.get_num_threads())
 
     def _run(self, session: Any, images: dict[str, torch.Tensor], outputs: list[str]) -> list[torch.Tensor]:
         """Run on torch's own memory; what comes back is onnxruntime's, which torch gives back."""

@@ -18,7 +18,7 @@ from pipeline.errors import ModelError
 from pipeline.models.bn_folding import exported, scripted
 from pipeline.models.loaded import Loaded
 from pipeline.models.onnx_runtime.network import OnnxNetwork
-from pipeline.models.openvino.converted_graph import ConvertedGraph, conversion_reason
+from pipeline.models.openvino.converted_graph import ConvertedGraph, conversion_reason, onnx_graph
 from pipeline.models.openvino.unroll import unrolled
 from pipeline.models.output import chosen_name, entries, require_scores
 
@@ -43,7 +43,7 @@ def convert(network: Loaded, shape: Sequence[int]) -> ConvertedGraph:
         with warnings.catch_warnings(record=True) as seen, torch.inference_mode(), optimized_execution(True):
             warnings.simplefilter("always")
             if isinstance(network.module, OnnxNetwork):
-                return _of_onnx(network.module)
+                return onnx_graph(network.module.path, network.module.output)
             if isinstance(network.module, torch.jit.ScriptModule):
                 return _of_script(network, torch.zeros(*shape))
             model, weights = _graph_of(_traced(network, torch.zeros(*shape)), shape[1])
@@ -94,15 +94,6 @@ def _of_script(network: Loaded, example: torch.Tensor) -> ConvertedGraph:
         output=[*tensors].index(chosen_name(tensors, network.key)),
         fixed_numbers=False,
     )
-
-
-def _of_onnx(network: OnnxNetwork) -> ConvertedGraph:
-    import openvino
-
-    model = openvino.Core().read_model(str(network.path))
-    names = [output.get_names() for output in model.outputs]
-    output = next(place for place, labels in enumerate(names) if network.output in labels)
-    return ConvertedGraph(model=model, weights=None, output=output, fixed_numbers=False)
 
 
 def _graph_of(script: Any, bands: int) -> tuple[Any, Any]:

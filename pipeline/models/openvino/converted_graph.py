@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 SUMMARIES = ("No conversion rule found for operations: ", "Conversion is failed for: ")
@@ -26,6 +27,16 @@ class ConvertedGraph:
     def operators(self) -> frozenset[str]:
         """OpenVINO's names of its operators."""
         return frozenset(operation.get_type_name() for operation in self.model.get_ops())
+
+
+def onnx_graph(path: Path, output_name: str) -> ConvertedGraph:
+    """The graph of an ONNX file, which OpenVINO reads as it is."""
+    import openvino
+
+    model = openvino.Core().read_model(str(path))
+    names = [output.get_names() for output in model.outputs]
+    output = next(place for place, labels in enumerate(names) if output_name in labels)
+    return ConvertedGraph(model=model, weights=None, output=output, fixed_numbers=False)
 
 
 def conversion_reason(error: Exception) -> str:

@@ -8,13 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from pipeline.models.kept_conversion import KeptConversion
 from pipeline.models.loaded import Loaded
-from pipeline.models.openvino.convert import convert
-from pipeline.models.openvino.converted_graph import ConvertedGraph
-from pipeline.models.whole_file import is_whole_file
+from pipeline.models.openvino.converted_graph import ConvertedGraph, onnx_graph
+from pipeline.models.recorded_network import RecordedNetwork
+from pipeline.runtime.record_files import torch_release
 
 GRAPH_VERSION = 1
 """Raised when conversion changes, so that networks are converted again."""
@@ -36,9 +34,12 @@ def kept_graph(network: Loaded, shape: Sequence[int]) -> ConvertedGraph:
     ModelError
         OpenVINO cannot take it.
     """
+    from pipeline.models.openvino.convert import convert
+    from pipeline.models.whole_file import is_whole_file
+
     if not is_whole_file(network):
         return convert(network, shape)
-    kept = KeptConversion(runtime="openvino", key=_key(network, shape), files=(GRAPH, WEIGHTS), record=RECORD)
+    kept = _kept(network, shape)
     if (graph := _read(kept)) is not None:
         return graph
     converted = convert(network, shape)
@@ -49,9 +50,20 @@ def kept_graph(network: Loaded, shape: Sequence[int]) -> ConvertedGraph:
     return converted
 
 
+def recorded_graph(network: RecordedNetwork, shape: Sequence[int]) -> ConvertedGraph | None:
+    """The graph of a recorded network, without torch: that of its ONNX file, or the one that was kept; else None."""
+    if network.runs_outside:
+        return onnx_graph(network.path, network.identity_fields["output"])
+    return _read(_kept(network, shape))
+
+
+def _kept(network: Loaded, shape: Sequence[int]) -> KeptConversion:
+    return KeptConversion(runtime="openvino", key=_key(network, shape), files=(GRAPH, WEIGHTS), record=RECORD)
+
+
 def _key(network: Loaded, shape: Sequence[int]) -> str:
     """All that decides the graph: the network, the image that its code is followed with, and what follows it."""
-    releases = [GRAPH_VERSION, torch.__version__, version("openvino")]
+    releases = [GRAPH_VERSION, torch_release(), version("openvino")]
     return json.dumps([*releases, network.identity(), network.folded, list(shape)], sort_keys=True, default=str)
 
 

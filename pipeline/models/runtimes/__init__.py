@@ -23,4 +23,4 @@ RUNTIME_KINDS.register(KINDS)
 
 def native_runtime(network: Loaded) -> str:
     """The name of what runs a network as it was loaded, with which all others are compared."""
-    return "torch" if network.graph is None else "onnxruntime"
+    return "onnxruntime" if network.runs_outside else "torch"

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
-import torch
-
-from pipeline.models.cropping.network import CroppedNetwork, enlargement
+from pipeline.models.array_network import OpenedRun
+from pipeline.models.cropping.plan import Cropping
 from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
-from pipeline.models.onnx_runtime.network import OnnxNetwork
-from pipeline.models.openvino.cropping.record import record_graph
-from pipeline.models.openvino.memory import measure_memory
-from pipeline.models.openvino.network import OpenVinoNetwork, run_by_openvino
+from pipeline.models.recorded_network import RecordedNetwork
 from pipeline.models.runtimes.runtime import Facts, Runtime, RuntimeMemory, installed_release
+
+if TYPE_CHECKING:
+    import torch
+
+    from pipeline.interfaces import Device
+    from pipeline.models.cropping.network import CroppedNetwork
+    from pipeline.models.openvino.graphs import CompiledGraphs
+    from pipeline.models.openvino.network import OpenVinoNetwork
+
 
 OPENVINO_PACKAGE, OPENVINO_EXTRA = "openvino", "openvino"
 """Of pip, and of this package."""
@@ -24,25 +31,33 @@ def _release() -> str:
     return installed_release(OPENVINO_PACKAGE)
 
 
-def _obstacle(network: Loaded, device: torch.device) -> str | None:
+def _obstacle(network: Loaded, device: Device) -> str | None:
     if device.type != "cpu":
         return f"OpenVINO is run on CPUs alone, and execution.device is {device}"
     if not _release():
         return f"OpenVINO is not installed; install it with pip install 'wholecloth[{OPENVINO_EXTRA}]'"
     if isinstance(network, Ensemble):
         return "several networks, or one whose classes are added up, are not run by OpenVINO yet"
-    return _onnx_obstacle(network.module) if isinstance(network.module, OnnxNetwork) else None
+    return _onnx_obstacle(network) if network.runs_outside else None
 
 
-def _onnx_obstacle(module: OnnxNetwork) -> str | None:
-    if len(module.dtypes) > 1:
+def _onnx_obstacle(network: Loaded) -> str | None:
+    if len(network.inputs) > 1:
         return "an ONNX file of several inputs is not run by OpenVINO yet"
-    if set(module.dtypes.values()) != {torch.float32}:
+    if network.input_dtype != "float32":
         return "the ONNX file takes other numbers than float32, which OpenVINO is not given"
     return None
 
 
+def _run(network: Loaded, shape: Sequence[int]) -> Loaded:
+    from pipeline.models.openvino.network import run_by_openvino
+
+    return run_by_openvino(network, shape)
+
+
 def _module(network: Loaded) -> OpenVinoNetwork:
+    from pipeline.models.openvino.network import OpenVinoNetwork
+
     assert isinstance(network.module, OpenVinoNetwork), "asked only of a network that OpenVINO runs"
     return network.module
 
@@ -54,18 +69,53 @@ def _facts(network: Loaded) -> Facts:
 
 def _cropped(network: Loaded, image: torch.Tensor) -> CroppedNetwork:
     """What it does is read from its graph: nothing is computed."""
-    module, shape = _module(network), tuple(image.shape)
-    record = record_graph(module.converted.model, module.converted.output, shape)
-    return CroppedNetwork(network=network, record=record, compute=module, factor=enlargement(record, shape))
+    from pipeline.models.cropping.network import CroppedNetwork
+
+    module = _module(network)
+    cropping = _cropping(module.graphs, tuple(image.shape))
+    return CroppedNetwork(network=network, record=cropping.record, compute=module, factor=cropping.factor)
+
+
+def _cropping(graphs: CompiledGraphs, shape: Sequence[int]) -> Cropping:
+    from pipeline.models.openvino.cropping.record import record_graph
+
+    converted = graphs.converted
+    return Cropping.of(record_graph(converted.model, converted.output, tuple(shape)), shape)
+
+
+def _arrays(network: Loaded, shape: Sequence[int]) -> OpenedRun | None:
+    """By graphs that were compiled already, or by the graph that was kept of a recorded network."""
+    from pipeline.models.openvino.graphs import CompiledGraphs
+    from pipeline.models.openvino.kept_graph import recorded_graph
+
+    if isinstance(network, RecordedNetwork):
+        if network.opened is not None:
+            return network.opened
+        converted = recorded_graph(network, shape)
+        if converted is None:
+            return None
+        graphs = CompiledGraphs(converted)
+    else:
+        graphs = _opened_graphs(network, shape)
+    return OpenedRun(run=graphs.run, crop=partial(_cropping, graphs))
+
+
+def _opened_graphs(network: Loaded, shape: Sequence[int]) -> CompiledGraphs:
+    from pipeline.models.openvino.network import OpenVinoNetwork
+
+    running = network if isinstance(network.module, OpenVinoNetwork) else _run(network, shape)
+    return _module(running).graphs
 
 
 def _memory(network: Loaded, shape: Sequence[int], other: Sequence[int], threads: int) -> RuntimeMemory:
+    from pipeline.models.openvino.memory import measure_memory
+
     return measure_memory(_module(network).converted, shape, other, threads)
 
 
 OPENVINO_RUNTIME = Runtime(
     obstacle=_obstacle,
-    run=run_by_openvino,
+    run=_run,
     noun="OpenVINO",
     single=True,
     extra=OPENVINO_EXTRA,
@@ -73,4 +123,5 @@ OPENVINO_RUNTIME = Runtime(
     facts=_facts,
     crop=_cropped,
     memory=_memory,
+    arrays=_arrays,
 )

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
-import torch
-
-from pipeline.models.cropping.network import CroppedNetwork
 from pipeline.models.loaded import Loaded
+
+if TYPE_CHECKING:
+    import torch
+
+    from pipeline.interfaces import Device
+    from pipeline.models.array_network import OpenedRun
+    from pipeline.models.cropping.network import CroppedNetwork
 
 RELEASE_PARTS = 2
 """Of a version such as 2026.4.1, those within which kernels are taken for the same."""
@@ -50,7 +55,7 @@ class Runtime:
     Networks are on their device, in eval mode. Shapes are (batch, bands, rows, cols) of an image that they take.
     """
 
-    obstacle: Callable[[Loaded, torch.device], str | None]
+    obstacle: Callable[[Loaded, Device], str | None]
     """Why it cannot run a network on a device, or None. Nothing is computed for the answer."""
     run: Callable[[Loaded, Sequence[int]], Loaded]
     """The same network, run by it. Raises ModelError where it cannot be taken."""
@@ -75,3 +80,8 @@ class Runtime:
     """Measures what a network that `run` returned takes, of two shapes that differ and a number of threads.
 
     None where the allocator of torch sees all of it."""
+    arrays: Callable[[Loaded, Sequence[int]], OpenedRun | None] | None = None
+    """Opens a network, of the shape that `run` takes, for arrays on the CPU: one that was loaded, or a recorded one.
+
+    None in place of what it opens means that the network has to be loaded with torch first. None in place of the
+    function: the runtime takes no arrays."""

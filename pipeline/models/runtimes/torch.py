@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
-from pipeline.models.cropping.network import record_cropping
 from pipeline.models.loaded import Loaded
 from pipeline.models.runtimes.runtime import Runtime
 
+if TYPE_CHECKING:
+    import torch
 
-def _obstacle(network: Loaded, _: torch.device) -> str | None:
-    return None if network.graph is None else "an ONNX file runs in onnxruntime, and not in torch"
+    from pipeline.interfaces import Device
+    from pipeline.models.cropping.network import CroppedNetwork
+
+
+def _obstacle(network: Loaded, _: Device) -> str | None:
+    return None if not network.runs_outside else "an ONNX file runs in onnxruntime, and not in torch"
+
+
+def _cropped(network: Loaded, image: torch.Tensor) -> CroppedNetwork:
+    from pipeline.models.cropping.network import record_cropping
+
+    return record_cropping(network, image)
 
 
 TORCH_RUNTIME = Runtime(
@@ -19,5 +30,5 @@ TORCH_RUNTIME = Runtime(
     noun="a network of torch",
     single=False,
     native=True,
-    crop=record_cropping,
+    crop=_cropped,
 )

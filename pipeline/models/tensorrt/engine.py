@@ -19,12 +19,12 @@ from pipeline.errors import ModelError
 from pipeline.models.kept_conversion import KeptConversion
 from pipeline.models.loaded import Loaded
 from pipeline.models.output import require_scores
+from pipeline.models.tensorrt import TENSORRT_PACKAGE
 from pipeline.models.weights.file_type import first_line
 from pipeline.models.whole_file import is_whole_file
 from pipeline.runtime.backends import backend_of
+from pipeline.runtime.record_files import torch_release
 
-TENSORRT_PACKAGE = "torch-tensorrt"
-"""Of pip."""
 ENGINE_VERSION = 1
 """Raised when building changes, so that engines are built again."""
 ENGINE, ENGINE_RECORD = "engine.pt2", "engine.json"
@@ -95,7 +95,7 @@ def _example(shape: Sequence[int], device: torch.device) -> torch.Tensor:
 
 def _key(network: Loaded, shape: Sequence[int], device: torch.device) -> str:
     """All that decides the engine but the clock."""
-    releases = [ENGINE_VERSION, torch.__version__, version(TENSORRT_PACKAGE), backend_of(device).hardware(device)]
+    releases = [ENGINE_VERSION, torch_release(), version(TENSORRT_PACKAGE), backend_of(device).hardware(device)]
     return json.dumps([*releases, network.identity(), network.folded, list(shape)], sort_keys=True, default=str)
 
 

@@ -9,14 +9,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import ModelError
-from pipeline.models.weights.checkpoint_keys import select_entries, strip_wrappers, unwrap
 from pipeline.models.weights.file_type import SAFETENSORS, SAVED, detect_file_type, first_line, wrong_file_error
-from pipeline.models.weights.torch_pickle import Fetch, open_torch_file
+
+if TYPE_CHECKING:
+    import torch
+
+    from pipeline.models.weights.torch_pickle import Fetch
 
 METADATA_KEY = "wholecloth"
 """Metadata entry of a safetensors file of ours."""
@@ -96,6 +97,8 @@ def load_into(module: torch.nn.Module, path: Path, unused: tuple[str, ...] = ())
     ModelError
         The file cannot be read without executing code, or does not fit the network.
     """
+    from pipeline.models.weights.checkpoint_keys import select_entries
+
     with _open_content(path) as (content, fetch):
         choice = select_entries(content, module.state_dict(), path, unused)
         try:
@@ -114,6 +117,8 @@ def peek(path: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]:
     ModelError
         The file holds no state dict.
     """
+    from pipeline.models.weights.checkpoint_keys import unwrap
+
     with _open_content(path) as (content, _):
         state, _, _ = unwrap(content, path)
         hyperparameters = content.get("hyper_parameters") if isinstance(content, Mapping) else None
@@ -138,6 +143,8 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     ModelError
         The file cannot be read without executing code, or holds no state dict.
     """
+    from pipeline.models.weights.checkpoint_keys import strip_wrappers, unwrap
+
     with _open_content(path) as (content, fetch):
         entries = strip_wrappers(unwrap(content, path)[0])
         try:
@@ -149,6 +156,8 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
 @contextmanager
 def _open_content(path: Path) -> Iterator[tuple[Any, Fetch]]:
     """What a file holds, and what reads its tensors."""
+    from pipeline.models.weights.torch_pickle import open_torch_file
+
     with ExitStack() as stack:
         if path.suffix == ".safetensors":
             content: tuple[Any, Fetch] = (_safetensors(path), lambda tensor: tensor)

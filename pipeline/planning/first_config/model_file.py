@@ -24,7 +24,6 @@ from pipeline.models.weights.file_type import (
 )
 from pipeline.planning.first_config import described, onnx_file, wsinfer
 from pipeline.planning.first_config.facts import ModelFacts
-from pipeline.planning.first_config.state_dict import facts_from_state_dict
 
 TRANSFORM = "model.input.transform: the code that changed raw pixels when the weights were trained, as FILE.py:NAME"
 
@@ -115,6 +114,8 @@ def _safetensors(path: Path) -> ModelFacts:
 
 
 def _state(path: Path) -> ModelFacts:
+    from pipeline.planning.first_config.state_dict import facts_from_state_dict
+
     guessed = facts_from_state_dict(path)
     return ModelFacts(
         description="weights without their network",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.inference.decode import ClassDecoding
+from pipeline.inference.class_decoding import ClassDecoding
 from pipeline.models.ensemble import Ensemble, EnsembleMember
 from pipeline.models.probabilities import Activation
 from pipeline.planning.normalise_text import normalise_sentence

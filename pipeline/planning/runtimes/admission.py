@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-import torch
+from typing import TYPE_CHECKING
 
 from pipeline.errors import ModelError, ReadError
 from pipeline.inference.normalise import Normalisation
-from pipeline.inspect.halo.raster_windows import probe_windows
 from pipeline.interfaces import Locality, Source
 from pipeline.models.loaded import Loaded
 from pipeline.models.weights.file_type import first_line
-from pipeline.planning.folding import excess_difference, noise_image
+from pipeline.planning.folding import excess_difference, noise_image, noise_shape
 from pipeline.runtime import resources
 from pipeline.runtime.device import fixed_numerics
+
+if TYPE_CHECKING:
+    import torch
+
 
 ADMISSION_WINDOWS = 2
 """Of the raster."""
@@ -46,6 +48,8 @@ def admission_obstacle(
     allowed_error
         How far apart both may be, as a share of the largest logit. Labels then differ only where two classes tie.
     """
+    import torch
+
     device = torch.device("cpu")
     with fixed_numerics("float32", resources.cores(), device):
         for image in _images(network, locality, source, normalisation, device):
@@ -64,8 +68,12 @@ def _images(
     network: Loaded, locality: Locality, source: Source, normalisation: Normalisation, device: torch.device
 ) -> Iterator[torch.Tensor]:
     """Noise, stronger noise, invalid pixels alone, an image of another shape, and windows of the raster."""
+    import torch
+
     noise = noise_image(network, locality, device)
     yield from (noise, 3 * noise + 1, torch.zeros_like(noise))
+    from pipeline.inspect.halo.raster_windows import probe_windows
+
     shape = other_shape(network, locality)
     if shape[2] != shape[3]:
         yield torch.randn(shape, generator=torch.Generator().manual_seed(1)).contiguous(
@@ -91,8 +99,7 @@ def _images(
 
 def first_shape(network: Loaded, locality: Locality) -> tuple[int, ...]:
     """(batch, bands, rows, cols) of the image with which a runtime follows a network's code."""
-    shape = noise_image(network, locality, torch.device("cpu")).shape
-    return (network.accepts.batch or 1, *shape[1:])
+    return (network.accepts.batch or 1, *noise_shape(network, locality)[1:])
 
 
 def other_shape(network: Loaded, locality: Locality) -> tuple[int, ...]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from pipeline.inference.normalise import Normalisation
-from pipeline.interfaces import Locality, Source
+from pipeline.interfaces import Device, Locality, Source
 from pipeline.models.loaded import Loaded
 from pipeline.models.runtimes.runtime import RuntimeMemory
 
@@ -45,7 +43,7 @@ class RuntimeRequest:
     """Whether it is."""
     locality: Locality
     """What was measured of it."""
-    device: torch.device
+    device: Device
     """Where it is."""
     source: Source
     """The raster."""

@@ -6,8 +6,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
+from pipeline.inspect.instructions import torch_instructions
+from pipeline.runtime.record_files import torch_release
+
+if TYPE_CHECKING:
+    from pipeline.interfaces import Device
+
 
 MINIMUM_PIXELS = 2**26
 """Pixels of a raster from which on a gain repays conversion, trial and compiled graphs, some CPU seconds in all."""
@@ -148,11 +154,11 @@ MEASURED: dict[str, tuple[MeasuredRuntime, ...]] = {
 """By runtime. OpenVINO 2026.4.1 beside torch 2.13.0 on two cores of an AMD EPYC with AVX512, four rounds each."""
 
 
-def measurements(name: str, release: str, device: torch.device) -> MeasuredRuntime | None:
+def measurements(name: str, release: str, device: Device) -> MeasuredRuntime | None:
     """What was measured of a release of a runtime on a device such as the one here, beside torch's release here.
 
     None where nobody measured that.
     """
-    machine = (device.type, torch.backends.cpu.get_cpu_capability(), release, torch.__version__.rpartition(".")[0])
-    rows = (row for row in MEASURED.get(name, ()) if (row.device, row.instructions, row.release, row.torch) == machine)
-    return next(rows, None)
+    here = device.type, release, torch_release().partition("+")[0].rpartition(".")[0]
+    rows = [row for row in MEASURED.get(name, ()) if (row.device, row.release, row.torch) == here]
+    return next((row for row in rows if row.instructions == torch_instructions()), None)

@@ -7,10 +7,9 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import Any, cast
 
-import torch
-
 from pipeline.errors import ModelError
 from pipeline.geometry.span import round_up
+from pipeline.inspect.instructions import torch_instructions
 from pipeline.inspect.records import recorded
 from pipeline.models.loaded import Loaded
 from pipeline.models.runtimes import KINDS
@@ -19,6 +18,7 @@ from pipeline.planning.runtimes.admission import admission_obstacle, first_shape
 from pipeline.planning.runtimes.request import ChosenRuntime, RuntimeRequest
 from pipeline.planning.runtimes.table import measurements
 from pipeline.runtime import resources
+from pipeline.runtime.record_files import torch_release
 
 ADMISSION_VERSION = 2
 """Raised when conversion or comparison changes, so that networks are compared again."""
@@ -84,7 +84,7 @@ class RuntimeTrial:
     @property
     def _key(self) -> list[Any]:
         request = self._request
-        computing = [torch.__version__, torch.backends.cpu.get_cpu_capability(), resources.cores()]
+        computing = [torch_release(), torch_instructions(), resources.cores()]
         what = [self._name, self._runtime.release(), request.network.identity(), request.folded]
         return [ADMISSION_VERSION, *what, *computing, self._shape]
 

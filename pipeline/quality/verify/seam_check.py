@@ -18,7 +18,7 @@ from pipeline.errors import InferenceError, ReadError
 from pipeline.geometry.blocks import BlockGrid, BlockIndex
 from pipeline.geometry.span import Span
 from pipeline.geometry.window import Window, bounding_window
-from pipeline.inference.block_task import inference
+from pipeline.inference.opened_networks import inference
 from pipeline.inference.read import pixel_checksum
 from pipeline.inference.recipe import Block
 from pipeline.planning.job import Job

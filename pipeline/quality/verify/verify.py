@@ -10,7 +10,7 @@ from random import Random
 from pipeline.config.load import validated_config
 from pipeline.config.trust import without_trust
 from pipeline.errors import StoreError
-from pipeline.inference.block_task import reuse_network
+from pipeline.inference.opened_networks import reuse_in_torch
 from pipeline.locations import Place
 from pipeline.planning.job import Job
 from pipeline.planning.prepare import prepare_job
@@ -79,7 +79,7 @@ def verify(
         f"{coverage.chunks:,} chunks of {coverage.blocks:,} blocks are as they were committed; looking at "
         f"{windows} seams"
     )
-    reuse_network(job.task, job.network, job.cropped)
+    reuse_in_torch(job.task, job.network, job.cropped)
     check = SeamCheck(job=job, reference=wide_halo_reference.reference_halo(job), faults=Faults(), notify=notify)
     check.run(coverage.samples[0], windows, seed)
     if not check.faults.count:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from pipeline.geometry.blocks import Tile
 from pipeline.geometry.span import round_down, round_up
 from pipeline.geometry.window import Window
-from pipeline.inference.block_task import inference
 from pipeline.inference.forward import Forward
+from pipeline.inference.opened_networks import inference
 from pipeline.inference.read import read_with_retries
 from pipeline.interfaces import Locality
 from pipeline.planning import memory

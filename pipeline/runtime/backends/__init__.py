@@ -5,18 +5,21 @@ The other rooms ask a row of this table, and compare no names of devices.
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
 from pipeline.errors import ModelError
 from pipeline.runtime.backends.base import Backend
 from pipeline.runtime.backends.cpu import Cpu
 from pipeline.runtime.backends.cuda import Cuda
 
+if TYPE_CHECKING:
+    from pipeline.interfaces import Device
+
 KINDS: dict[str, Backend] = {"cpu": Cpu(), "cuda": Cuda()}
 """Of two kinds that a machine has, the later one computes faster."""
 
 
-def backend_of(device: torch.device | str) -> Backend:
+def backend_of(device: Device | str) -> Backend:
     """The row of a device, whether this machine has the device or not.
 
     Raises
@@ -24,7 +27,7 @@ def backend_of(device: torch.device | str) -> Backend:
     ModelError
         No row drives devices of this kind.
     """
-    kind = torch.device(device).type
+    kind = str(device).partition(":")[0]
     if kind not in KINDS:
         raise ModelError(
             f"execution.device is {str(device)!r}, and no backend drives devices of this kind. Use {choices()}."

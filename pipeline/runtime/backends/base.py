@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import torch
-
 if TYPE_CHECKING:
+    import torch
+
+    from pipeline.interfaces import Device
     from pipeline.runtime.transfer.base import Transfer
 
-Function = Callable[[torch.Tensor], torch.Tensor]
-AUTOCAST: Mapping[str, torch.dtype] = {"bfloat16": torch.bfloat16, "float16": torch.float16}
-"""Below float32, by ``execution.precision``."""
+    Function = Callable[[torch.Tensor], torch.Tensor]
+
+AUTOCAST: tuple[str, ...] = ("bfloat16", "float16")
+"""Below float32, as in ``execution.precision`` and in torch."""
 
 
 OUT_OF_MEMORY = {
@@ -30,6 +32,8 @@ OUT_OF_MEMORY = {
 
 def ran_out(error: Exception, messages: Iterable[str]) -> bool:
     """Whether an error says that memory ran out; TorchScript wraps torch's own error in another."""
+    import torch
+
     return isinstance(error, torch.OutOfMemoryError) or any(message in str(error) for message in messages)
 
 
@@ -62,8 +66,8 @@ class Backend(Protocol):
     """Tiles that are computed at once form a batch; otherwise each tile has a stream of its own."""
     needs_compiler: bool
     """torch.compile needs a C++ compiler for such a device."""
-    autocast: Mapping[str, torch.dtype]
-    """Dtypes that autocast offers, by ``execution.precision``."""
+    autocast: tuple[str, ...]
+    """Dtypes that autocast offers, as in ``execution.precision``."""
     out_of_memory: tuple[str, ...]
     """Parts of the messages with which torch, the driver and the libraries of kernels say that memory ran out."""
     visible_variable: str
@@ -79,10 +83,13 @@ class Backend(Protocol):
     def visible(self) -> tuple[str, ...]:
         """Names of the numbered devices that this process may use, in order; none where devices have no numbers."""
 
-    def memory(self, device: torch.device) -> DeviceMemory | None:
+    def possible(self) -> bool:
+        """Whether this machine may have such a device; asked without torch, which knows for sure."""
+
+    def memory(self, device: Device) -> DeviceMemory | None:
         """The memory of the device now; None where it is that of the process."""
 
-    def hardware(self, device: torch.device) -> str:
+    def hardware(self, device: Device) -> str:
         """What a frozen plan calls the device: the device's model, or its instructions."""
 
     def fix_rounding(self) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch.autograd.profiler import profile
-
-from pipeline.runtime.backends.base import AUTOCAST, OUT_OF_MEMORY, DeviceMemory, Function
+from pipeline.runtime.backends.base import AUTOCAST, OUT_OF_MEMORY, DeviceMemory
 
 if TYPE_CHECKING:
+    import torch
+
+    from pipeline.interfaces import Device
+    from pipeline.runtime.backends.base import Function
     from pipeline.runtime.transfer.base import Transfer
 
 
@@ -32,16 +33,22 @@ class Cpu:
         """Every machine has one."""
         return True
 
+    def possible(self) -> bool:
+        """Every machine has one."""
+        return True
+
     def visible(self) -> tuple[str, ...]:
         """There is one, without a number."""
         return ()
 
-    def memory(self, device: torch.device) -> DeviceMemory | None:
+    def memory(self, device: Device) -> DeviceMemory | None:
         """It is that of the process."""
         return None
 
-    def hardware(self, device: torch.device) -> str:
+    def hardware(self, device: Device) -> str:
         """The instructions that torch uses."""
+        import torch
+
         return torch.backends.cpu.get_cpu_capability()
 
     def fix_rounding(self) -> None:
@@ -50,6 +57,8 @@ class Cpu:
     @contextmanager
     def full_precision(self) -> Iterator[None]:
         """Without oneDNN."""
+        import torch
+
         mkldnn = torch.backends.mkldnn.enabled
         # a module property, which mypy takes for its descriptor
         torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
@@ -69,6 +78,8 @@ class Cpu:
 
         They are weighed by bytes: by time the share would differ between runs.
         """
+        from torch.autograd.profiler import profile
+
         # torch.profiler would import torch's compiler first, for seconds
         with profile(profile_memory=True) as profiled:
             function(x)

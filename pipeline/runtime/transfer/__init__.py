@@ -10,14 +10,16 @@ A block is brought and fetched by its worker, while the device's thread has aske
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
-import torch
 
 from pipeline.runtime.backends import backend_of
 from pipeline.runtime.transfer.base import Transfer
 from pipeline.runtime.transfer.cuda import pinned_like
+
+if TYPE_CHECKING:
+    import torch
 
 
 @lru_cache
@@ -31,6 +33,8 @@ def small_to_device(values: npt.NDArray[Any], device: torch.device) -> torch.Ten
 
     The call does not wait for what the device was asked for before.
     """
+    import torch
+
     tensor = torch.from_numpy(values)
     return (pinned_like(tensor).copy_(tensor) if backend_of(device).page_locked else tensor).to(
         device, non_blocking=True

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy.typing as npt
-import torch
 
 from pipeline.interfaces import Pixels
 
+if TYPE_CHECKING:
+    import torch
+
+    Tensors = Mapping[str, torch.Tensor]
+
+
 Arrays = dict[str, npt.NDArray[Any]]
-Tensors = Mapping[str, torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class DeviceBlock:
     @classmethod
     def of(cls, pixels: Pixels) -> DeviceBlock:
         """Pixels as they lie in the memory of the process."""
+        import torch
+
         return cls(torch.from_numpy(pixels.data), torch.from_numpy(pixels.valid))
 
 

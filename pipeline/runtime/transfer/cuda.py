@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
-
-import torch
+from typing import TYPE_CHECKING, cast
 
 from pipeline.interfaces import Pixels
 from pipeline.runtime.backends.base import OUT_OF_MEMORY, ran_out
 from pipeline.runtime.clock import note_interval, now, without_timing
-from pipeline.runtime.transfer.base import Arrays, DeviceBlock, GpuInterval, Tensors
+from pipeline.runtime.transfer.base import Arrays, DeviceBlock, GpuInterval
+
+if TYPE_CHECKING:
+    import torch
+
+    from pipeline.runtime.transfer.base import Tensors
+
 
 MEMORY_ERRORS = (*OUT_OF_MEMORY["cpu"], *OUT_OF_MEMORY["cuda"])
 """Page-locked memory is the host's, so that either may run out."""
@@ -23,6 +27,8 @@ class CudaTransfer:
     is_async = True
 
     def __init__(self, device: torch.device) -> None:
+        import torch
+
         self._device = device
         self._upload_stream, self._download_stream = torch.cuda.Stream(device), torch.cuda.Stream(device)
         self._has_room = True
@@ -51,6 +57,8 @@ class CudaTransfer:
     @contextmanager
     def compute_scope(self, raw: DeviceBlock) -> Iterator[GpuInterval]:
         """How long the calls take says nothing of the device."""
+        import torch
+
         stream = torch.cuda.current_stream(self._device)
         if raw.arrival is not None:
             stream.wait_event(raw.arrival)
@@ -64,6 +72,8 @@ class CudaTransfer:
 
     def to_host(self, tensors: Tensors, span: GpuInterval) -> Arrays:
         """When it was computed is noted once it is known."""
+        import torch
+
         begun, done = cast(torch.cuda.Event, span.begun), cast(torch.cuda.Event, span.done)
         done.synchronize()
         stop = now()
@@ -80,12 +90,16 @@ class CudaTransfer:
     @contextmanager
     def _in(self, stream: torch.cuda.Stream) -> Iterator[None]:
         """A stream of a device that need not be the current one; leaving the stream alone would wake the first GPU."""
+        import torch
+
         with torch.cuda.device(self._device), torch.cuda.stream(stream):
             yield
 
 
 def pinned_like(like: torch.Tensor) -> torch.Tensor:
     """Page-locked memory of the process; any memory where there is no more of it, from which copies are waited for."""
+    import torch
+
     try:
         return torch.empty(like.shape, dtype=like.dtype, pin_memory=True)
     except RuntimeError as error:

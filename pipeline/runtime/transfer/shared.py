@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from pipeline.interfaces import Pixels
 from pipeline.runtime.clock import timed_stage
-from pipeline.runtime.transfer.base import Arrays, DeviceBlock, GpuInterval, Tensors
+from pipeline.runtime.transfer.base import Arrays, DeviceBlock, GpuInterval
+
+if TYPE_CHECKING:
+    from pipeline.runtime.transfer.base import Tensors
 
 
 class HostTransfer:

@@ -138,7 +138,7 @@ def test_what_is_computed_with_a_convolution_takes_no_memory_of_its_own() -> Non
     one = cropped(network(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 4, 3, padding=1))))
     assert [step.fused for step in one.record.steps if step is not None] == [False, True, True, False, True]
     whole = Window(row=0, col=0, height=SIDE, width=SIDE)
-    regions = one._planned(SIDE, SIDE, whole)
+    regions = one.planned(SIDE, SIDE, whole)
     assert regions is not None
     assert live_bytes(one.record, regions) == SIDE**2 * 4 * (8 + 4)
 

@@ -20,7 +20,7 @@ from pipeline.models.loaded import Loaded
 from tests import networks
 
 pytest.importorskip("openvino")
-from pipeline.models.openvino import kept_graph
+from pipeline.models.openvino import convert as conversion
 from pipeline.models.openvino.network import run_by_openvino
 
 CPU = torch.device("cpu")
@@ -38,9 +38,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def conversions(monkeypatch: pytest.MonkeyPatch) -> list[Loaded]:
     """The networks that are converted."""
     converted: list[Loaded] = []
-    original = kept_graph.convert
+    original = conversion.convert
     monkeypatch.setattr(
-        kept_graph, "convert", lambda network, shape: converted.append(network) or original(network, shape)
+        conversion, "convert", lambda network, shape: converted.append(network) or original(network, shape)
     )
     return converted
 

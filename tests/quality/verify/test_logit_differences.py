@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.geometry.window import Window
-from pipeline.inference.decode import ClassDecoding
+from pipeline.inference.class_decoding import ClassDecoding
 from pipeline.inference.normalise import Normalisation
 from pipeline.inference.recipe import Recipe
 from pipeline.quality.verify import logit_differences
