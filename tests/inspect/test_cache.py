@@ -4,8 +4,8 @@ from unittest.mock import patch
 
 import pytest
 
-from pipeline.inspect import cache
 from pipeline.inspect.cache import cached
+from pipeline.inspect.locality import measure
 from pipeline.models.loaded import Loaded
 from tests import networks
 
@@ -17,7 +17,7 @@ def network(name: str = "a") -> Loaded:
 @pytest.mark.slow
 def test_a_network_is_measured_once(tmp_path: Path) -> None:
     first = cached(network(), 3, tmp_path)
-    with patch.object(cache, "measure_locality", side_effect=AssertionError("measured again")):
+    with patch.object(measure, "measure_locality", side_effect=AssertionError("measured again")):
         assert cached(network(), 3, tmp_path) == first
 
 

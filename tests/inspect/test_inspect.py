@@ -156,7 +156,7 @@ def test_what_was_measured_of_a_network_and_raster_is_not_measured_again(
     for name in (
         "report.arithmetic._counted",
         "report.report._measured_profile",
-        "cache.measure_locality",
+        "locality.measure.measure_locality",
         "memory.activation_memory._measured",
     ):
         monkeypatch.setattr(f"pipeline.inspect.{name}", None)

@@ -21,7 +21,7 @@ from pipeline.inspect.sizes.accepted import first
 from pipeline.interfaces import Locality, Radius
 from pipeline.models import load as load_network
 from pipeline.models.loaded import Loaded
-from pipeline.models.onnx_runtime import session
+from pipeline.models.onnx_runtime import arrays
 from pipeline.models.onnx_runtime.network import OnnxNetwork
 from pipeline.planning.subject import subject
 from pipeline.quality.verify.verify import job_of, verify
@@ -94,9 +94,9 @@ def test_few_passes_are_enough() -> None:
 def test_an_onnx_network_of_many_nodes_is_opened_once_and_run_a_few_times(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real_session, real_run, opened, runs = session.open_session, OnnxNetwork._run, list[int](), list[int]()
+    real_session, real_run, opened, runs = arrays.open_session, OnnxNetwork._run, list[int](), list[int]()
     monkeypatch.setattr(
-        session, "open_session", lambda *given, **more: (opened.append(1), real_session(*given, **more))[1]
+        arrays, "open_session", lambda *given, **more: (opened.append(1), real_session(*given, **more))[1]
     )
     monkeypatch.setattr(OnnxNetwork, "_run", lambda *given: (runs.append(1), real_run(*given))[1])
     body = nn.Sequential(networks.Dilated(), *(nn.Tanh() for _ in range(60)))
