@@ -7,7 +7,6 @@ https://docs.openvino.ai/2025/documentation/openvino-ir-format/operation-sets.ht
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from pipeline.models.cropping.axes import PIXELWISE, AxisRule, Enlarged, Padded, Sliding, Transposed
@@ -38,7 +37,7 @@ def _arithmetic(node: Any, images: Inputs) -> Movement:
 def _along_channels(node: Any, images: Inputs) -> Movement:
     if node.get_attributes()["axis"] not in (1, -3):
         raise Unsupported("it joins images, or compares their pixels, along another axis than that of channels")
-    return replace(_pixelwise(node, images), joins=node.get_type_name() == "Concat")
+    return _pixelwise(node, images)  # joins nothing for free: a cut is a copy of its own here
 
 
 def _convolution(node: Any, _: Inputs) -> Movement:

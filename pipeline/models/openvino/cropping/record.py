@@ -87,7 +87,7 @@ class _Reader:
 
     def _is_fused(self, sources: Sequence[Any], movement: Movement) -> bool:
         """Whether OpenVINO computes an operation together with the one before it."""
-        if len(sources) > 1 or not isinstance(movement.rows, Pixelwise) or movement.joins:
+        if len(sources) > 1 or not isinstance(movement.rows, Pixelwise):
             return False
         return _name(sources[0]) in self._fusing and len(sources[0].get_target_inputs()) == 1
 
