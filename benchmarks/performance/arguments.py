@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,15 @@ from benchmarks.performance.watch import Limits
 
 GIB = 2**30
 NETWORKS = ("unet", "fcn8s", "dense", "light")
-VARIANTS = ("tolerance", "bfloat16")
+VARIANTS = ("tolerance", "bfloat16", "openvino")
 PEERS = ("dask", "monai")
 MODES = ("gaussian", "constant")
 SMALL_SIZE = 512
+
+
+def _installed() -> list[str]:
+    """The variants that run here: OpenVINO is an extra."""
+    return [name for name in VARIANTS if name != "openvino" or find_spec(name) is not None]
 
 
 def parse() -> argparse.Namespace:
@@ -39,7 +45,9 @@ def parse() -> argparse.Namespace:
         help="TorchScript files of yours that take its raw pixels, instead of our networks",
     )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--variants", nargs="*", choices=VARIANTS, default=VARIANTS, help="of our runs, beside exact")
+    parser.add_argument(
+        "--variants", nargs="*", choices=VARIANTS, default=_installed(), help="of our runs, beside exact"
+    )
     parser.add_argument(
         "--forwards",
         choices=("all", "best"),

@@ -36,7 +36,7 @@ def prepared(name: str, given: Path | None, raster: Path, folder: Path, options:
     setting = Setting(name=name, network=given or folder / "network.pt", raster=raster, folder=folder, options=options)
     if given is None:
         needed(setting, setting.child("network", "preparation", "networks", kind=name, narrower=options.narrower))
-    config = setting.config("plan", {}, "float32")
+    config = setting.config("plan", {}, {"precision": "float32"})
     return replace(setting, facts=needed(setting, setting.child("plan", "preparation", "planned", config=str(config))))
 
 

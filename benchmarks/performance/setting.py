@@ -127,14 +127,14 @@ class Setting:
             missing=missing,
         )
 
-    def config(self, name: str, tile: dict[str, Any], precision: str) -> Path:
+    def config(self, name: str, tile: dict[str, Any], execution: dict[str, Any]) -> Path:
         """The config of a run of ours, as a user would write it; its store is beside it."""
         document = {
             "source": {"path": str(self.raster), "nodata": None},
             "model": {"kind": "torchscript", "path": str(self.network)},
             "tile": {"size": self.options.tile, **tile},
             "output": {"path": str(self.folder / f"{name}.zarr")},
-            "execution": {"device": "cpu", "precision": precision},
+            "execution": {"device": "cpu", **execution},
         }
         path = self.folder / f"{name}.yaml"
         path.write_text(yaml.safe_dump(document))

@@ -39,23 +39,24 @@ def ways(setting: Setting, installed: dict[str, dict[str, str] | None]) -> list[
     return [*ours(setting), *ceilings(setting), *peers(setting, installed)]
 
 
-def variants(setting: Setting) -> dict[str, tuple[dict[str, Any], str]]:
-    """``tile`` and precision of our runs, by name."""
-    known: dict[str, tuple[dict[str, Any], str]] = {
-        "exact": ({"halo": "exact"}, "float32"),
-        "tolerance": ({"halo": {"tolerance": setting.options.tolerance}}, "float32"),
-        "bfloat16": ({"halo": "exact"}, "bfloat16"),
+def variants(setting: Setting) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """``tile`` and ``execution`` of our runs, by name."""
+    # no halo is exact where the radius has no bound: auto blends
+    exact = {} if setting.radius is None else {"halo": "exact"}
+    known: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+        "exact": (exact, {"precision": "float32"}),
+        "tolerance": ({"halo": {"tolerance": setting.options.tolerance}}, {"precision": "float32"}),
+        "bfloat16": (exact, {"precision": "bfloat16"}),
+        "openvino": (exact, {"precision": "float32", "runtime": "openvino"}),
     }
-    if setting.radius is None:  # no halo is exact: auto blends
-        known |= {"exact": ({}, "float32"), "bfloat16": ({}, "bfloat16")}
     return {name: known[name] for name in ("exact", *setting.options.variants)}
 
 
 def ours(setting: Setting) -> list[Way]:
     """The public command as a user gives it."""
     found = []
-    for name, (tile, precision) in variants(setting).items():
-        config = setting.config(name, tile, precision)
+    for name, (tile, execution) in variants(setting).items():
+        config = setting.config(name, tile, execution)
         store = config.with_suffix(".zarr")
         command = [sys.executable, "-m", "pipeline", "run", str(config), "--fresh"]
         label = {"tolerance": f"tolerance {setting.options.tolerance:g}"}.get(name, name)
@@ -66,7 +67,7 @@ def ours(setting: Setting) -> list[Way]:
                 group="ours",
                 command=command,
                 answer=answer,
-                precision=precision,
+                precision=execution["precision"],
                 mask=store / "0" / "mask",
             )
         )
