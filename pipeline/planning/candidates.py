@@ -15,6 +15,8 @@ LARGE_CORE_PER_HALO = 18
 """The same for 1.23 times, in nearly twice the memory."""
 LARGE_TILE_MIN_BLOCKS = 9
 """Blocks from which that pays: for fewer, laying out the memory takes as long as the arithmetic that it saves."""
+PRICED_TILE_MIN_BLOCKS = 4
+"""The same where laying out the memory is a part of what tiles cost, as it is where halos are cropped."""
 MIN_AUTO_CORE, MAX_AUTO_CORE = 1024, 3072
 """Limits of a core that ``auto`` chooses, px."""
 CACHED_CORE = 512
@@ -41,10 +43,8 @@ def candidates(request: PlanRequest) -> Iterator[TilePlan]:
         )
         for block in _blocks(request, largest, shard):
             tiles = _tiles(request, core, block, shard)
-            if (
-                not is_oversized(request, tiles)
-                or request.count(tiles.layout(), LARGE_TILE_MIN_BLOCKS) >= LARGE_TILE_MIN_BLOCKS
-            ):
+            least = LARGE_TILE_MIN_BLOCKS if request.cropped is None else PRICED_TILE_MIN_BLOCKS
+            if not is_oversized(request, tiles) or request.count(tiles.layout(), least) >= least:
                 yield tiles
 
 

@@ -30,7 +30,7 @@ CONCURRENT_BUDGET_SHARE = 2 / 3
 MIN_BLOCKS_PER_STREAM = 3
 """Blocks for each of them, from which that pays: for fewer, laying out the memory and the first and last blocks take
 what is gained."""
-FRUGAL_COST = 1.05
+FRUGAL_COST = 1.06
 """Times the least cost that tiles of less memory may cost, where halos are cropped."""
 FRUGAL_PEAK = 0.9
 """Share of the peak of the quickest tiles, below which such tiles are taken: less is not worth smaller ones."""
