@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.engines.dask.worker_registry import ClusterControl
 from pipeline.errors import ConfigError
 from pipeline.interfaces import EngineOptions
+from pipeline.runtime.open_files import raise_open_files_limit
 
 TTL_S = 60
 """Seconds without a sign of life after which a worker counts as dead."""
@@ -33,10 +34,11 @@ def worker_environment(options: EngineOptions) -> dict[str, str]:
 
 @contextmanager
 def dask_settings() -> Iterator[None]:
-    """Workers take over the environment of this process, and nothing else."""
+    """Workers take over the environment of this process, and nothing else; the scheduler may hold many files."""
     import dask
     import distributed  # noqa: F401  # which brings the settings
 
+    raise_open_files_limit()
     with dask.config.set(
         {
             "distributed.nanny.pre-spawn-environ": dict.fromkeys(DASK_ENV_TO_CLEAR),

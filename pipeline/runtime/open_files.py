@@ -1,0 +1,22 @@
+"""How many files this process may hold open."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+MAX_OPEN_FILES = 65_536
+"""Asked for at the most: some systems let a process have a thousand million, and what loops over them would not end."""
+
+
+def raise_open_files_limit() -> None:
+    """Take as many as the system lets this process have: the scheduler of a cluster holds four for each worker.
+
+    Where that cannot be, the limit stays as it is; so it does on Windows, which has none.
+    """
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

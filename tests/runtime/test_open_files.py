@@ -1,0 +1,47 @@
+"""A scheduler may hold as many files as the system lets it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.engines.dask import cluster_settings
+from pipeline.runtime.open_files import MAX_OPEN_FILES, raise_open_files_limit
+
+resource = pytest.importorskip("resource")
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ((256, 1024), [(1024, 1024)]),
+        ((256, 10**9), [(MAX_OPEN_FILES, 10**9)]),
+        ((256, resource.RLIM_INFINITY), [(MAX_OPEN_FILES, resource.RLIM_INFINITY)]),
+        ((1024, 1024), []),
+        ((10**9, 10**9), []),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), []),
+    ],
+)
+def test_the_limit_is_raised_as_far_as_it_goes(
+    limits: tuple[int, int], expected: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
+    monkeypatch.setattr(resource, "setrlimit", lambda _, wanted: asked.append(wanted))
+    raise_open_files_limit()
+    assert asked == expected
+
+
+def test_a_limit_that_may_not_be_raised_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: object) -> None:
+        raise ValueError("not allowed to raise maximum limit")
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 1024))
+    monkeypatch.setattr(resource, "setrlimit", refuses)
+    raise_open_files_limit()
+
+
+def test_engines_with_workers_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(cluster_settings, "raise_open_files_limit", lambda: asked.append(True))
+    with cluster_settings.dask_settings():
+        assert asked == [True]
