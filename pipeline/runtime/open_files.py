@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-MAX_OPEN_FILES = 65_536
+OPEN_FILES_LIMIT = 65_536
 """Asked for at the most: some systems let a process have a thousand million, and what loops over them would not end."""
 
 
@@ -17,6 +17,6 @@ def raise_open_files_limit() -> None:
         import resource
 
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
+        wanted = OPEN_FILES_LIMIT if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES_LIMIT)
         if soft != resource.RLIM_INFINITY and soft < wanted:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.engines.dask import cluster_settings
-from pipeline.runtime.open_files import MAX_OPEN_FILES, raise_open_files_limit
+from pipeline.runtime.open_files import OPEN_FILES_LIMIT, raise_open_files_limit
 
 resource = pytest.importorskip("resource")
 
@@ -14,8 +14,8 @@ resource = pytest.importorskip("resource")
     ("limits", "expected"),
     [
         ((256, 1024), [(1024, 1024)]),
-        ((256, 10**9), [(MAX_OPEN_FILES, 10**9)]),
-        ((256, resource.RLIM_INFINITY), [(MAX_OPEN_FILES, resource.RLIM_INFINITY)]),
+        ((256, 10**9), [(OPEN_FILES_LIMIT, 10**9)]),
+        ((256, resource.RLIM_INFINITY), [(OPEN_FILES_LIMIT, resource.RLIM_INFINITY)]),
         ((1024, 1024), []),
         ((10**9, 10**9), []),
         ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), []),
