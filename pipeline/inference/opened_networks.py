@@ -97,8 +97,8 @@ def reuse_network(task: NetworkTask, network: Network, cropped: Cropping | None 
 
 def reuse_in_torch(task: NetworkTask, network: Network, cropped: Cropping | None = None) -> None:
     """Let `inference` give a network that this process has loaded already."""
-    seen = cast("CroppedNetwork | None", cropped)  # what was seen with torch
-    _inferences[task.store] = _inference(network, task, select_device(task.device), seen)
+    network_of_parts = cast("CroppedNetwork | None", cropped)  # what was seen with torch
+    _inferences[task.store] = _inference(network, task, select_device(task.device), network_of_parts)
 
 
 def opened_inference(task: NetworkTask) -> Inference | ArrayInference | None:

@@ -154,7 +154,7 @@ def _chosen(
             differs: Callable[[], str | None] = _unmeasured
         else:
             with fixed_numerics(precision, resources.cores(), torch_device(device)):
-                cropping = cropped = _seen(network, locality, side, device, runtime)
+                cropping = cropped = _cropped(network, locality, side, device, runtime)
             differs = partial(_difference, cropped, locality, torch_device(device), precision)
     except Unsupported as error:
         return str(error)
@@ -174,7 +174,7 @@ def _chosen(
     return cropping if reason is None else reason
 
 
-def _seen(network: Loaded, locality: Locality, side: int, device: Device, runtime: ChosenRuntime) -> CroppedNetwork:
+def _cropped(network: Loaded, locality: Locality, side: int, device: Device, runtime: ChosenRuntime) -> CroppedNetwork:
     """What the network does to a small image. Raises Unsupported."""
     from pipeline.models.cropping.network import crop_image
 

@@ -70,11 +70,16 @@ def job_warnings(job: Job) -> tuple[str, ...]:
         with fixed_numerics(recipe.precision, resources.cores(), device):
             return tuple(plausibility.plausibility_warnings(network_on_raster(job), decoding, names))
 
-    key = [WARNINGS_VERSION, *_seen(job), None if decoding is None else asdict(decoding), sorted(names.items())]
+    key = [
+        WARNINGS_VERSION,
+        *_facts(job),
+        None if decoding is None else asdict(decoding),
+        sorted(names.items()),
+    ]
     try:
         return (
             *_pixel_size_warnings(job),
-            *_kept(key, lambda: run_on_device_thread(tried)),
+            *_recorded_sentences(key, lambda: run_on_device_thread(tried)),
         )
     except ReadError:
         return ()
@@ -85,7 +90,7 @@ def job_warnings(job: Job) -> tuple[str, ...]:
         )
 
 
-def _kept(key: list[Any], tried: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
+def _recorded_sentences(key: list[Any], tried: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
     """What was said under the same key before, else what is said now; that memory is short is not kept."""
     path = record_path(cache_folder() / "warnings", key)
     with suppress(OSError, ValueError):
@@ -97,7 +102,7 @@ def _kept(key: list[Any], tried: Callable[[], tuple[str, ...]]) -> tuple[str, ..
     return sentences
 
 
-def _seen(job: Job) -> tuple[Any, ...]:
+def _facts(job: Job) -> tuple[Any, ...]:
     """All that decides what a network makes of a sample of its raster."""
     recipe, locality = job.task.recipe, job.locality
     network = [job.network.identity(), recipe.fold, recipe.precision, job.network.accepts.maximum, torch_release()]

@@ -39,7 +39,7 @@ def kept_graph(network: Loaded, shape: Sequence[int]) -> ConvertedGraph:
 
     if not is_whole_file(network):
         return convert(network, shape)
-    kept = _kept(network, shape)
+    kept = _conversion_of(network, shape)
     if (graph := _read(kept)) is not None:
         return graph
     converted = convert(network, shape)
@@ -54,10 +54,10 @@ def recorded_graph(network: RecordedNetwork, shape: Sequence[int]) -> ConvertedG
     """The graph of a recorded network, without torch: that of its ONNX file, or the one that was kept; else None."""
     if network.runs_outside:
         return onnx_graph(network.path, network.identity_fields["output"])
-    return _read(_kept(network, shape))
+    return _read(_conversion_of(network, shape))
 
 
-def _kept(network: Loaded, shape: Sequence[int]) -> KeptConversion:
+def _conversion_of(network: Loaded, shape: Sequence[int]) -> KeptConversion:
     return KeptConversion(runtime="openvino", key=_key(network, shape), files=(GRAPH, WEIGHTS), record=RECORD)
 
 

@@ -96,7 +96,7 @@ def measure_engine_memory(network: Loaded, shape: Sequence[int], other: Sequence
     peak, _ = backend.peak(module, image)
     backend.give_back()
     after = backend.memory(module.device)
-    held = 0 if before is None or after is None else max(before.free - after.free, 0)
+    taken = 0 if before is None or after is None else max(before.free - after.free, 0)
     return RuntimeMemory(
-        libraries=max(resources.resident() - resident, 0), bytes_per_pixel=(peak + held) / (shape[2] * shape[3])
+        libraries=max(resources.resident() - resident, 0), bytes_per_pixel=(peak + taken) / (shape[2] * shape[3])
     )

@@ -159,6 +159,6 @@ def measurements(name: str, release: str, device: Device) -> MeasuredRuntime | N
 
     None where nobody measured that.
     """
-    here = device.type, release, torch_release().partition("+")[0].rpartition(".")[0]
-    rows = [row for row in MEASURED.get(name, ()) if (row.device, row.release, row.torch) == here]
+    machine = device.type, release, torch_release().partition("+")[0].rpartition(".")[0]
+    rows = [row for row in MEASURED.get(name, ()) if (row.device, row.release, row.torch) == machine]
     return next((row for row in rows if row.instructions == torch_instructions()), None)
