@@ -42,6 +42,9 @@ CELL = 0.02
 CURVED = 1e-10
 """Share of the highest coefficients of that polynomial from which a cell is halved instead."""
 
+CALLER_PRODUCTS = 2**18
+"""Multiplications of a product of matrices that OpenBLAS leaves to the thread that asks for it."""
+
 
 class PixelAreas(Protocol):
     """Areas of the pixels of one grid. The area of a pixel never depends on the window that it is asked with."""
@@ -190,7 +193,7 @@ class MapAreas:
         areas = np.zeros((window.height, window.width))
         for part, cell, coefficients in self._parts(window):
             rows, cols = _averages(part.rows, cell.rows), _averages(part.cols, cell.cols)
-            areas[part.index_in(window)] = rows @ coefficients @ cols.T
+            _multiply(rows @ coefficients, cols.T, out=areas[part.index_in(window)])
         areas *= abs(_determinant(self.grid.transform))
         return areas
 
@@ -280,6 +283,17 @@ def _to_coefficients() -> DoubleArray:
 def _averages(part: Span, cell: Span) -> DoubleArray:
     """(pixels, POINTS) means of the Legendre polynomials of a cell's axis over each pixel of a part of it."""
     return _means(np.arange(part.start, part.stop), 1, cell)
+
+
+def _multiply(rows: DoubleArray, cols: DoubleArray, out: DoubleArray) -> None:
+    """(rows, POINTS) by (POINTS, cols), a few rows at a time.
+
+    OpenBLAS gives larger products to threads of its own, which spin for a while afterwards and take cores from others:
+    https://github.com/OpenMathLib/OpenBLAS/blob/develop/interface/gemm.c
+    """
+    step = max(1, CALLER_PRODUCTS // cols.size)
+    for start in range(0, len(rows), step):
+        np.matmul(rows[start : start + step], cols, out=out[start : start + step])
 
 
 def _sums(part: Span, cell: Span) -> DoubleArray:

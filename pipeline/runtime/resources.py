@@ -35,13 +35,20 @@ def free_memory() -> int:
 
 
 def default_budget() -> int:
-    """Bytes for the whole process when the config says ``auto``: what it has already, and most of what is free."""
-    return int((free_memory() + resident()) * MEMORY_SHARE)
+    """Bytes for the whole process when the config says ``auto``: what it has already, and most of what is free.
+
+    What it freed counts either way, so the heap keeps it for the next job.
+    """
+    return int((free_memory() + _resident()) * MEMORY_SHARE)
 
 
 def resident() -> int:
     """Bytes this process holds now, after giving back what it freed."""
     trim_heap()
+    return _resident()
+
+
+def _resident() -> int:
     return int(psutil.Process().memory_info().rss)
 
 

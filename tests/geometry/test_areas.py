@@ -155,6 +155,20 @@ def test_an_area_does_not_depend_on_the_window(row: int, col: int, height: int, 
     assert (wide[1000:] == 0).all()
 
 
+def test_no_product_is_so_large_that_threads_of_openblas_take_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes, multiply = [], np.matmul
+
+    def measured(rows: np.ndarray, cols: np.ndarray, out: np.ndarray) -> np.ndarray:
+        sizes.append(rows.size * cols.shape[1])
+        return multiply(rows, cols, out=out)
+
+    monkeypatch.setattr(np, "matmul", measured)
+    grid = grid_of(*PLACES["UTM"], 700, 1100)
+    pixel_areas(grid).of(whole(grid))
+    assert len(sizes) > 1
+    assert max(sizes) <= 2**18
+
+
 def test_pixels_beside_the_earth_have_no_area() -> None:
     grid = grid_of("+proj=ortho +lat_0=20 +lon_0=30 +ellps=WGS84", (1e6, 0, -7e6, 0, -1e6, 7e6), 14, 14)
     areas = pixel_areas(grid).of(whole(grid))

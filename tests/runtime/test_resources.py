@@ -3,6 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline.runtime import resources
@@ -65,3 +66,8 @@ def test_what_is_allocated_in_the_heap_is_in_use_until_it_is_freed() -> None:
     output = subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, text=True, check=True)
     with_it, without = map(int, output.stdout.split())
     assert with_it >= 2**26 > 2**20 > without
+
+
+def test_the_default_budget_leaves_the_heap_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "trim_heap", lambda: pytest.fail("the next job would lay out its memory anew"))
+    assert 0 < resources.default_budget() <= resources.MEMORY_SHARE * psutil.virtual_memory().total

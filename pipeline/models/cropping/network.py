@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +14,12 @@ from pipeline.models.cropping.plan import Cropping, enlargement
 from pipeline.models.cropping.record import record_network
 from pipeline.models.cropping.regions import Regions
 from pipeline.models.cropping.run import Cropper
+from pipeline.models.cropping.steps import Record
 from pipeline.models.loaded import Loaded
+
+MAX_RECORDS = 16
+"""Of networks that this process has looked at, which are remembered for the next job with the same one."""
+_records: dict[str, Record] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,15 +72,37 @@ def crop_image(bands: int, side: int, device: torch.device) -> torch.Tensor:
 def record_cropping(network: Loaded, image: torch.Tensor) -> CroppedNetwork:
     """See what a network of torch does to a small image (1, bands, rows, cols).
 
+    A process looks once at each network: computing a part compares every operation with the record.
+
     Raises
     ------
     Unsupported
         Something of it is not cropped.
     """
-    record = record_network(network.scores, image)
+    record = _record(network, image)
     return CroppedNetwork(
         network=network,
         record=record,
         compute=lambda x, regions: Cropper(record, regions).run(network.scores, x),
         factor=enlargement(record, image.shape),
     )
+
+
+def _record(network: Loaded, image: torch.Tensor) -> Record:
+    """What is remembered of a network; one without an identity is looked at each time."""
+    if not network.identity_fields:
+        return record_network(network.scores, image)
+    key = _record_key(network, image)
+    record = _records.pop(key, None) or record_network(network.scores, image)
+    _records[key] = record
+    if len(_records) > MAX_RECORDS:
+        del _records[next(iter(_records))]
+    return record
+
+
+def _record_key(network: Loaded, image: torch.Tensor) -> str:
+    """All that decides a record."""
+    kind = image.device.type
+    precision = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else image.dtype
+    facts = [network.identity(), network.folded, list(image.shape), str(image.device), str(precision)]
+    return json.dumps(facts, sort_keys=True, default=str)

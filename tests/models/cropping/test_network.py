@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from torch import nn
 
 from pipeline.geometry.window import Window
 from pipeline.inspect.memory.activation_memory import start_profiler
+from pipeline.models.cropping import network as cropping_network
 from pipeline.models.cropping.movement import Unsupported
 from pipeline.models.cropping.network import CroppedNetwork, crop_image, record_cropping
+from pipeline.models.cropping.record import record_network
 from pipeline.models.loaded import Loaded
 from pipeline.models.runtimes import KINDS
 from pipeline.runtime.backends import backend_of
@@ -93,7 +96,7 @@ LOCAL: dict[str, nn.Module] = {
 
 def _loaded(module: nn.Module) -> Loaded:
     torch.manual_seed(3)
-    return Loaded(module=networks.lively(module).eval(), identity_fields={"sha256": "of the test"})
+    return Loaded(module=networks.lively(module).eval(), identity_fields={})
 
 
 def _image(side: int = SIDE) -> torch.Tensor:
@@ -216,6 +219,25 @@ def test_a_batch_is_cropped_image_by_image() -> None:
 def test_what_is_not_cropped_is_named(module: nn.Module, reason: str) -> None:
     with pytest.raises(Unsupported, match=reason):
         record_cropping(_loaded(module), crop_image(3, 64, CPU))
+
+
+def test_a_process_looks_once_at_each_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+    monkeypatch.setattr(cropping_network, "record_network", lambda *args: looks.append(1) or record_network(*args))
+    monkeypatch.setattr(cropping_network, "_records", {})
+    network = Loaded(module=Residual().eval(), identity_fields={"sha256": "of the test"})
+    image = crop_image(3, SIDE, CPU)
+    first, again = record_cropping(network, image), record_cropping(replace(network), image)
+    assert first.record is again.record
+    assert len(looks) == 1
+    record_cropping(replace(network, folded=True), image)
+    record_cropping(network, crop_image(3, 2 * SIDE, CPU))
+    with torch.autocast("cpu", torch.bfloat16):
+        record_cropping(network, image)
+    assert len(looks) == 4
+    record_cropping(replace(network, identity_fields={}), image)
+    record_cropping(replace(network, identity_fields={}), image)
+    assert len(looks) == 6
 
 
 def test_memory_is_at_most_what_is_foretold() -> None:
