@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,14 +14,16 @@ import torch.nn.functional as F
 from pipeline.geometry.window import Window
 from pipeline.models.cropping.plan import Cropping, enlargement
 from pipeline.models.cropping.record import record_network
+from pipeline.models.cropping.record_values import record_of_values, values_of_record
 from pipeline.models.cropping.regions import Regions
 from pipeline.models.cropping.run import Cropper
 from pipeline.models.cropping.steps import Record
 from pipeline.models.loaded import Loaded
+from pipeline.runtime.record_files import record_path, torch_release, write_record
+from pipeline.runtime.resources import cache_folder
 
-MAX_RECORDS = 16
-"""Of networks that this process has looked at, which are remembered for the next job with the same one."""
-_records: dict[str, Record] = {}
+OPERATIONS_VERSION = 1
+"""Raised when other things are noted of operations."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +76,7 @@ def crop_image(bands: int, side: int, device: torch.device) -> torch.Tensor:
 def record_cropping(network: Loaded, image: torch.Tensor) -> CroppedNetwork:
     """See what a network of torch does to a small image (1, bands, rows, cols).
 
-    A process looks once at each network: computing a part compares every operation with the record.
+    What was seen is kept for the next job. A run of parts compares every operation with it.
 
     Raises
     ------
@@ -89,20 +93,20 @@ def record_cropping(network: Loaded, image: torch.Tensor) -> CroppedNetwork:
 
 
 def _record(network: Loaded, image: torch.Tensor) -> Record:
-    """What is remembered of a network; one without an identity is looked at each time."""
+    """What is kept of a network; one without an identity is looked at each time."""
     if not network.identity_fields:
         return record_network(network.scores, image)
-    key = _record_key(network, image)
-    record = _records.pop(key, None) or record_network(network.scores, image)
-    _records[key] = record
-    if len(_records) > MAX_RECORDS:
-        del _records[next(iter(_records))]
+    path = record_path(cache_folder() / "operations", _record_key(network, image))
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return record_of_values(json.loads(path.read_text()))
+    record = record_network(network.scores, image)
+    write_record(path, values_of_record(record))
     return record
 
 
-def _record_key(network: Loaded, image: torch.Tensor) -> str:
+def _record_key(network: Loaded, image: torch.Tensor) -> list[Any]:
     """All that decides a record."""
     kind = image.device.type
     precision = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else image.dtype
-    facts = [network.identity(), network.folded, list(image.shape), str(image.device), str(precision)]
-    return json.dumps(facts, sort_keys=True, default=str)
+    computing = [torch_release(), str(image.device), str(precision)]
+    return [OPERATIONS_VERSION, network.identity(), network.folded, list(image.shape), *computing]

@@ -221,15 +221,16 @@ def test_what_is_not_cropped_is_named(module: nn.Module, reason: str) -> None:
         record_cropping(_loaded(module), crop_image(3, 64, CPU))
 
 
-def test_a_process_looks_once_at_each_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_network_is_looked_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     looks = []
     monkeypatch.setattr(cropping_network, "record_network", lambda *args: looks.append(1) or record_network(*args))
-    monkeypatch.setattr(cropping_network, "_records", {})
+    monkeypatch.setenv("WHOLECLOTH_CACHE", str(tmp_path))
     network = Loaded(module=Residual().eval(), identity_fields={"sha256": "of the test"})
     image = crop_image(3, SIDE, CPU)
     first, again = record_cropping(network, image), record_cropping(replace(network), image)
-    assert first.record is again.record
+    assert first.record == again.record
     assert len(looks) == 1
+    _assert_parts_equal_whole(again, network)
     record_cropping(replace(network, folded=True), image)
     record_cropping(network, crop_image(3, 2 * SIDE, CPU))
     with torch.autocast("cpu", torch.bfloat16):
@@ -238,6 +239,10 @@ def test_a_process_looks_once_at_each_network(monkeypatch: pytest.MonkeyPatch) -
     record_cropping(replace(network, identity_fields={}), image)
     record_cropping(replace(network, identity_fields={}), image)
     assert len(looks) == 6
+    for kept in (tmp_path / "operations").iterdir():
+        kept.write_text("{}")
+    assert record_cropping(network, image).record == first.record
+    assert len(looks) == 7
 
 
 def test_memory_is_at_most_what_is_foretold() -> None:
