@@ -15,7 +15,7 @@ import yaml
 from pipeline.config import Config
 from pipeline.config.load import load_config
 from pipeline.errors import ConfigError, PlanError, StoreError
-from pipeline.planning import folding, frozen_plan, planner, prepare
+from pipeline.planning import folding, frozen_plan, open_job, planner
 from pipeline.planning.freeze import MARK, freeze
 from pipeline.planning.job import Job
 from pipeline.quality.verify.verify import job_of
@@ -152,7 +152,7 @@ def test_nothing_is_measured_for_a_frozen_plan(tmp_path: Path, monkeypatch: pyte
         raise AssertionError("measured anew")
 
     monkeypatch.setattr(planner.activation_memory, "measure_activation_memory", measures)
-    monkeypatch.setattr(prepare, "cached", measures)
+    monkeypatch.setattr(open_job, "cached", measures)
     monkeypatch.setattr(folding, "_fold_difference", measures)
     monkeypatch.setenv("WHOLECLOTH_CACHE", str(tmp_path / "cache"))
     go(prepare_job(load_config(file)))

@@ -241,7 +241,7 @@ def test_what_is_not_installed_is_not_mentioned_unless_it_is_asked_for(
     made_up.release = ""
     chosen = choose_runtime(request())
     assert (chosen.name, chosen.why) == ("torch", "")
-    monkeypatch.setattr(openvino, "_release", lambda: "")
+    monkeypatch.setattr("pipeline.models.runtimes.runtime.installed_release", lambda package: "")
     monkeypatch.setitem(runtimes.KINDS, "openvino", openvino.OPENVINO_RUNTIME)
     with pytest.raises(ConfigError, match=r"OpenVINO is not installed; .*pip install 'wholecloth\[openvino\]'"):
         choose_runtime(replace(request(), requested="openvino"))
@@ -335,7 +335,7 @@ def test_timings_are_printed_and_change_nothing(tmp_path: Path, made_up: MadeUp)
 
 
 def test_several_networks_are_not_run_by_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openvino, "_release", lambda: "2030.1")
+    monkeypatch.setattr("pipeline.models.runtimes.runtime.installed_release", lambda package: "2030.1")
     several = object.__new__(Ensemble)
     assert "several networks" in str(openvino.OPENVINO_RUNTIME.obstacle(several, CPU))
     assert "CPUs alone" in str(openvino.OPENVINO_RUNTIME.obstacle(several, torch.device("cuda:0")))
