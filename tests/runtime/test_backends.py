@@ -38,7 +38,7 @@ OUTSIDE = {
     "config/frozen.py": "a description, of a room that imports no other",
     "models/exported.py": "a program's tensors are compared with the device, whatever kind either is",
     "models/descriptions/bioimage/format_0_5.py": "types of axes, not of devices",
-    "models/runtimes/openvino.py": "the runtime's kernels are of CPUs alone, whatever rows there are",
+    "models/runtimes/runtime.py": "the kernels of a library are of one kind of device, whatever rows there are",
     "models/runtimes/tensorrt.py": "the runtime's kernels are of GPUs of CUDA alone, whatever rows there are",
     "models/onnx.py": "a message tells what to install for onnxruntime",
 }

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.models.array_network import OpenedRun
 from pipeline.models.cropping.plan import Cropping
-from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
 from pipeline.models.recorded_network import RecordedNetwork
-from pipeline.models.runtimes.runtime import Facts, Runtime, RuntimeMemory, installed_release
+from pipeline.models.runtimes.runtime import Facts, Library, Runtime, RuntimeMemory
 
 if TYPE_CHECKING:
     import torch
@@ -22,23 +21,11 @@ if TYPE_CHECKING:
     from pipeline.models.openvino.network import OpenVinoNetwork
 
 
-OPENVINO_PACKAGE, OPENVINO_EXTRA = "openvino", "openvino"
-"""Of pip, and of this package."""
-
-
-def _release() -> str:
-    """Such as 2026.4; empty where it is not installed."""
-    return installed_release(OPENVINO_PACKAGE)
+_LIBRARY = Library(name="OpenVINO", package="openvino", extra="openvino", kind="cpu", devices="CPUs")
 
 
 def _obstacle(network: Loaded, device: Device) -> str | None:
-    if device.type != "cpu":
-        return f"OpenVINO is run on CPUs alone, and execution.device is {device}"
-    if not _release():
-        return f"OpenVINO is not installed; install it with pip install 'wholecloth[{OPENVINO_EXTRA}]'"
-    if isinstance(network, Ensemble):
-        return "several networks, or one whose classes are added up, are not run by OpenVINO yet"
-    return _onnx_obstacle(network) if network.runs_outside else None
+    return _LIBRARY.obstacle(network, device) or (_onnx_obstacle(network) if network.runs_outside else None)
 
 
 def _onnx_obstacle(network: Loaded) -> str | None:
@@ -116,10 +103,10 @@ def _memory(network: Loaded, shape: Sequence[int], other: Sequence[int], threads
 OPENVINO_RUNTIME = Runtime(
     obstacle=_obstacle,
     run=_run,
-    noun="OpenVINO",
+    noun=_LIBRARY.name,
     single=True,
-    extra=OPENVINO_EXTRA,
-    release=_release,
+    extra=_LIBRARY.extra,
+    release=_LIBRARY.release,
     facts=_facts,
     crop=_cropped,
     memory=_memory,

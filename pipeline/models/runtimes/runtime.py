@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
 
 if TYPE_CHECKING:
@@ -26,6 +27,36 @@ def installed_release(package: str) -> str:
         return ".".join(version(package).split(".")[:RELEASE_PARTS])
     except PackageNotFoundError:
         return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """A library beside torch that runs networks on one kind of device."""
+
+    name: str
+    """As messages call it."""
+    package: str
+    """Of pip, whose release a store keeps to."""
+    extra: str
+    """Of this package, which installs it."""
+    kind: str
+    """torch's name of the kind of device."""
+    devices: str
+    """The devices of that kind, in words."""
+
+    def release(self) -> str:
+        """The release that is installed, such as 2026.4; empty where there is none."""
+        return installed_release(self.package)
+
+    def obstacle(self, network: Loaded, device: Device) -> str | None:
+        """Why it cannot run a network of torch on a device; None where it can."""
+        if device.type != self.kind:
+            return f"{self.name} is run on {self.devices} alone, and execution.device is {device}"
+        if not self.release():
+            return f"{self.name} is not installed; install it with pip install 'wholecloth[{self.extra}]'"
+        if isinstance(network, Ensemble):
+            return f"several networks, or one whose classes are added up, are not run by {self.name} yet"
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

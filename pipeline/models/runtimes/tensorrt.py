@@ -5,33 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
-from pipeline.models.runtimes.runtime import Runtime, RuntimeMemory, installed_release
+from pipeline.models.runtimes.runtime import Library, Runtime, RuntimeMemory
 from pipeline.models.tensorrt import TENSORRT_PACKAGE
 
 if TYPE_CHECKING:
     from pipeline.interfaces import Device
 
-TENSORRT_EXTRA = "tensorrt"
-"""Of this package."""
 
-
-def _release() -> str:
-    """Such as 2.12; empty where it is not installed."""
-    return installed_release(TENSORRT_PACKAGE)
+_LIBRARY = Library(name="TensorRT", package=TENSORRT_PACKAGE, extra="tensorrt", kind="cuda", devices="GPUs of CUDA")
 
 
 def _obstacle(network: Loaded, device: Device) -> str | None:
-    if device.type != "cuda":
-        return f"TensorRT is run on GPUs of CUDA alone, and execution.device is {device}"
-    if not _release():
-        return f"TensorRT is not installed; install it with pip install 'wholecloth[{TENSORRT_EXTRA}]'"
-    if isinstance(network, Ensemble):
-        return "several networks, or one whose classes are added up, are not run by TensorRT yet"
-    if network.runs_outside:
+    obstacle = _LIBRARY.obstacle(network, device)
+    if obstacle is None and network.runs_outside:
         return "an ONNX file runs in onnxruntime; give TensorRT a network of torch"
-    return None
+    return obstacle
 
 
 def _run(network: Loaded, shape: Sequence[int]) -> Loaded:
@@ -49,9 +38,9 @@ def _memory(network: Loaded, shape: Sequence[int], other: Sequence[int], threads
 TENSORRT_RUNTIME = Runtime(
     obstacle=_obstacle,
     run=_run,
-    noun="TensorRT",
+    noun=_LIBRARY.name,
     single=True,
-    extra=TENSORRT_EXTRA,
-    release=_release,
+    extra=_LIBRARY.extra,
+    release=_LIBRARY.release,
     memory=_memory,
 )

@@ -19,8 +19,7 @@ from pipeline.errors import ConfigError, ModelError
 from pipeline.models import torchscript
 from pipeline.models.ensemble import Ensemble
 from pipeline.models.loaded import Loaded
-from pipeline.models.runtimes import KINDS
-from pipeline.models.runtimes import tensorrt as row
+from pipeline.models.runtimes import KINDS, runtime
 from pipeline.models.tensorrt import engine
 from pipeline.models.tensorrt.network import MAX_ENGINES, TensorRtNetwork
 from pipeline.planning.prepare import prepare_job
@@ -64,7 +63,7 @@ def library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MadeUp:
         SimpleNamespace(compile=made_up.compile, save=made_up.save, load=made_up.load),  # type: ignore[arg-type]
     )
     monkeypatch.setattr(engine, "version", lambda name: "2.12.1")
-    monkeypatch.setattr(row, "installed_release", lambda name: "2.12")
+    monkeypatch.setattr(runtime, "installed_release", lambda name: "2.12")
     monkeypatch.setenv("WHOLECLOTH_CACHE", str(tmp_path / "cache"))
     return made_up
 
@@ -144,7 +143,7 @@ def test_where_it_cannot_run_is_told(library: MadeUp, monkeypatch: pytest.Monkey
     assert "GPUs of CUDA alone" in str(TENSORRT.obstacle(code(), torch.device("cpu")))
     assert "several networks" in str(TENSORRT.obstacle(Ensemble.__new__(Ensemble), GPU))
     assert "onnxruntime" in str(TENSORRT.obstacle(replace(code(), graph=object()), GPU))  # type: ignore[arg-type]
-    monkeypatch.setattr(row, "_release", str)
+    monkeypatch.setattr(runtime, "installed_release", lambda name: "")
     assert "pip install 'wholecloth[tensorrt]'" in str(TENSORRT.obstacle(code(), GPU))
 
 
