@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +18,8 @@ from pipeline.store.files.outage import DISK_FULL_ERRNOS
 
 STALE_S = 3600.0
 """Seconds after which what nobody moved into place is debris."""
+REMOVAL_WAITS_S = (0.01, 0.1, 1.0)
+"""After each try to remove a store whose writing failed: writes that were under way put files where others are gone."""
 _UNFINISHED = re.compile(rf"\.[0-9a-f]{{32}}{re.escape(PARTIAL)}$")
 """Ending of a file that was being written beside a store: its picture, its report. All of the name of one that asked a
 disk for its time."""
@@ -62,8 +65,17 @@ def create(path: Path, build: Callable[[Path], None]) -> bool:
             f"output.path {path} cannot be made ({error.strerror}). Give a path in a folder that can be written."
         ) from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        _remove(partial)
     return True
+
+
+def _remove(partial: Path) -> None:
+    """Remove a store that was not moved into place, into which threads of zarr may still be writing."""
+    for seconds in REMOVAL_WAITS_S:
+        shutil.rmtree(partial, ignore_errors=True)
+        if not partial.exists():
+            return
+        time.sleep(seconds)
 
 
 def delete_local(path: Path) -> None:
