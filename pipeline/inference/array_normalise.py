@@ -30,7 +30,7 @@ def normalise_array(
     array
         (1, channels, rows, cols) float32.
     """
-    x = data.astype(np.float32)
+    x = data.astype(np.float32, order="C")  # runtimes take no other order
     if isinstance(normalisation.stretch, Stretch):
         _stretch(x, normalisation.stretch)
     if normalisation.repeats > 1:

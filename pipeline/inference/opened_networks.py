@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from pipeline.config import ModelConfig
 from pipeline.errors import ModelError
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from pipeline.inference.infer import Inference
     from pipeline.interfaces import Device
     from pipeline.models.cropping.network import CroppedNetwork
+
+
+JobInference = TypeVar("JobInference")
 
 
 class NetworkTask(Protocol):
@@ -76,6 +79,8 @@ class NetworkTask(Protocol):
 _inferences: dict[Place, Inference] = {}
 _array_inferences: dict[Place, ArrayInference] = {}
 _opening = threading.Lock()
+MAX_KEPT_JOBS = 2
+"""Jobs whose networks a process keeps that has them from their plans: one after the other, or two at once."""
 
 
 def drop_network() -> None:
@@ -90,7 +95,7 @@ def reuse_network(task: NetworkTask, network: Network, cropped: Cropping | None 
         loaded = cast(Loaded, network)
         recorded = cropped is None or isinstance(loaded, RecordedNetwork)
         running = loaded if recorded else cast("CroppedNetwork", cropped).network
-        _array_inferences[task.store] = _array_inference(task, running)
+        _keep(_array_inferences, task.store, _array_inference(task, running))
     else:
         reuse_in_torch(task, network, cropped)
 
@@ -98,7 +103,15 @@ def reuse_network(task: NetworkTask, network: Network, cropped: Cropping | None 
 def reuse_in_torch(task: NetworkTask, network: Network, cropped: Cropping | None = None) -> None:
     """Let `inference` give a network that this process has loaded already."""
     network_of_parts = cast("CroppedNetwork | None", cropped)  # what was seen with torch
-    _inferences[task.store] = _inference(network, task, select_device(task.device), network_of_parts)
+    _keep(_inferences, task.store, _inference(network, task, select_device(task.device), network_of_parts))
+
+
+def _keep(opened: dict[Place, JobInference], store: Place, inference: JobInference) -> None:
+    """Keep a job's network, and let go of those of the oldest jobs."""
+    opened.pop(store, None)
+    for oldest in list(opened)[: len(opened) - MAX_KEPT_JOBS + 1]:
+        opened.pop(oldest, None)
+    opened[store] = inference
 
 
 def opened_inference(task: NetworkTask) -> Inference | ArrayInference | None:

@@ -79,7 +79,7 @@ class KeptConversion:
         """
         folder = self.folder
         partial = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.partial")
-        with suppress(OSError, RuntimeError):
+        with suppress(Exception):  # whatever the library raises that saves
             folder.parent.mkdir(parents=True, exist_ok=True)
             try:
                 partial.mkdir(mode=0o700)

@@ -116,11 +116,18 @@ def environment_differences(locked: FrozenPlanConfig | None, device: str) -> Ite
         "hardware": (locked.hardware, hardware(device)),
     }
     for name, (then, now) in here.items():
-        if then and then != now:
+        if then and _differs(then, now):
             yield (
                 f"the plan was frozen with {name} {then} and runs with {now}: sums may round otherwise in "
                 f"their last bits, and labels where classes tie"
             )
+
+
+def _differs(then: str, now: str) -> bool:
+    """Whether two releases differ; the build after a plus counts where both name one."""
+    if ("+" in then) != ("+" in now):
+        return then.partition("+")[0] != now.partition("+")[0]
+    return then != now
 
 
 def hardware(device: str) -> str:

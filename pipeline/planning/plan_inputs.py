@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from pipeline.interfaces import Locality
 from pipeline.models.bn_folding import Folded
@@ -17,9 +17,6 @@ from pipeline.planning.planner import PlanInputs
 from pipeline.planning.runtimes.choice import choose_runtime
 from pipeline.planning.runtimes.request import ChosenRuntime, RuntimeRequest
 from pipeline.runtime.record_files import NotRecorded
-
-if TYPE_CHECKING:
-    pass
 
 
 def plan_inputs(opened: OpenedJob, network: Loaded, locality: Locality) -> tuple[PlanInputs, Folded]:

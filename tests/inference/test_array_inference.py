@@ -51,6 +51,13 @@ def test_pixels_are_normalised_bit_for_bit_as_by_torch(dtype: str, normalisation
         assert np.array_equal(normalise_array(data, mask, normalisation), by_torch.numpy())
 
 
+def test_pixels_that_lie_otherwise_in_memory_are_put_in_order_for_the_runtime() -> None:
+    data = np.moveaxis(np.random.default_rng(0).uniform(0, 250, (37, 41, 2)), -1, 0)  # as of a palette
+    image = normalise_array(data, None, PLAIN)
+    assert image.flags.c_contiguous
+    assert np.array_equal(image, normalise_array(np.ascontiguousarray(data), None, PLAIN))
+
+
 @pytest.mark.parametrize(
     ("channels", "decoding"),
     [

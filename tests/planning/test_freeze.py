@@ -143,6 +143,20 @@ def test_tiles_that_a_node_with_less_memory_would_choose_are_not_taken(
     assert prepare_job(load_config(file, ["execution.memory=64GiB"])).plan.tiles == large
 
 
+@pytest.mark.parametrize(
+    ("then", "now", "differ"),
+    [
+        ("2.9.0+cu128", "2.9.0", False),
+        ("2.9.0", "2.9.0+cpu", False),
+        ("2.9.0+cu128", "2.9.0+cpu", True),
+        ("2.9.0", "2.9.1", True),
+        ("2.9.0+cpu", "2.9.0+cpu", False),
+    ],
+)
+def test_a_release_without_its_build_is_any_build_of_it(then: str, now: str, differ: bool) -> None:
+    assert frozen_plan._differs(then, now) is differ
+
+
 @pytest.mark.slow
 def test_nothing_is_measured_for_a_frozen_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = scenes.config(tmp_path, **AUTO)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.engines.dask import cluster_settings
-from pipeline.runtime.open_files import OPEN_FILES_LIMIT, raise_open_files_limit
+from pipeline.runtime.open_files import OPEN_FILES_LIMITS, raise_open_files_limit
 
 resource = pytest.importorskip("resource")
 
@@ -14,8 +14,8 @@ resource = pytest.importorskip("resource")
     ("limits", "expected"),
     [
         ((256, 1024), [(1024, 1024)]),
-        ((256, 10**9), [(OPEN_FILES_LIMIT, 10**9)]),
-        ((256, resource.RLIM_INFINITY), [(OPEN_FILES_LIMIT, resource.RLIM_INFINITY)]),
+        ((256, 10**9), [(OPEN_FILES_LIMITS[0], 10**9)]),
+        ((256, resource.RLIM_INFINITY), [(OPEN_FILES_LIMITS[0], resource.RLIM_INFINITY)]),
         ((1024, 1024), []),
         ((10**9, 10**9), []),
         ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), []),
@@ -38,6 +38,20 @@ def test_a_limit_that_may_not_be_raised_stays(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 1024))
     monkeypatch.setattr(resource, "setrlimit", refuses)
     raise_open_files_limit()
+
+
+def test_a_system_that_refuses_what_it_calls_infinite_is_asked_for_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    granted: list[int] = []
+
+    def set_limit(_: int, wanted: tuple[int, int]) -> None:
+        if wanted[0] > 24_576:
+            raise ValueError("current limit exceeds maximum limit")
+        granted.append(wanted[0])
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
+    monkeypatch.setattr(resource, "setrlimit", set_limit)
+    raise_open_files_limit()
+    assert granted == [OPEN_FILES_LIMITS[1]]
 
 
 def test_engines_with_workers_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from pipeline.runtime import resources
 OUT_OF_MEMORY_MESSAGES = ("bad_alloc", "Failed to allocate memory", "out of memory", "OOM")
 FED_DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 """What is fed, by onnxruntime's name of its type."""
+
+_opening = threading.Lock()
 
 
 class OnnxSession:
@@ -37,10 +40,11 @@ class OnnxSession:
 
     def with_threads(self, threads: int) -> Any:
         """``onnxruntime.InferenceSession`` with so many threads."""
-        if self._opened is None or self._opened[0] != threads:
-            self._opened = None  # before the next one takes its memory
-            self._opened = threads, open_session(str(self.path), threads, self._providers)
-        return self._opened[1]
+        with _opening:  # tiles that are computed at once ask at once
+            if self._opened is None or self._opened[0] != threads:
+                self._opened = None  # before the next one takes its memory
+                self._opened = threads, open_session(str(self.path), threads, self._providers)
+            return self._opened[1]
 
     def run(self, image: npt.NDArray[np.float32], threads: int, regions: Regions | None = None) -> npt.NDArray[Any]:
         """(batch, bands, rows, cols) → what the network of one input returns, in its own dtype; on the CPU.

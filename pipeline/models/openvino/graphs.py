@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import ModelError
-from pipeline.geometry.window import Window
 from pipeline.models.cropping.regions import Regions
 from pipeline.models.openvino.converted_graph import ConvertedGraph, conversion_reason
 from pipeline.models.openvino.cropping.cut import cut_graph
@@ -28,8 +27,8 @@ whenever it drops one, and the next tile pays for all of its pages anew: 0.6 CPU
 FILLED_SHARE = 0.9
 """Of the room that a smaller image left, what is filled: other threads may have taken some of it already."""
 
-_Key = tuple[int, tuple[int, ...], Window | None]
-"""Threads, shape and the part of the output that is kept."""
+_Key = tuple[int, tuple[int, ...], Regions | None]
+"""Threads, shape and all cuts: two kept parts may be cut differently, and still come of the same output."""
 
 
 def max_graphs(converted: ConvertedGraph) -> int:
@@ -98,7 +97,7 @@ class CompiledGraphs:
 
     def _opened(self, shape: tuple[int, ...], threads: int, regions: Regions | None) -> tuple[Any, Any]:
         """The graph of a shape, compiled, with its request. Others give back the memory of their images."""
-        key = (threads, shape, None if regions is None else regions.output)
+        key = (threads, shape, regions)
         newest = next(reversed(self._compiled), None)
         if newest is not None and newest != key:
             self._release(newest, shape)

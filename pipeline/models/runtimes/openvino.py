@@ -106,6 +106,7 @@ OPENVINO_RUNTIME = Runtime(
     noun=_LIBRARY.name,
     single=True,
     extra=_LIBRARY.extra,
+    package=_LIBRARY.package,
     release=_LIBRARY.release,
     facts=_facts,
     crop=_cropped,

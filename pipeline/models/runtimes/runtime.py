@@ -98,6 +98,8 @@ class Runtime:
     """Whether it is what a network was loaded for, with which others are compared."""
     extra: str = ""
     """Extra of the package that installs it; empty of what is always there."""
+    package: str = ""
+    """Of pip, whose release `release` tells; empty where that is the runtime's name."""
     release: Callable[[], str] = str
     """The release that is installed, as far as a store keeps to it, such as 2026.4; empty where a store keeps to
     none."""

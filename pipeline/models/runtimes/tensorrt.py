@@ -41,6 +41,7 @@ TENSORRT_RUNTIME = Runtime(
     noun=_LIBRARY.name,
     single=True,
     extra=_LIBRARY.extra,
+    package=_LIBRARY.package,
     release=_LIBRARY.release,
     memory=_memory,
 )

@@ -46,7 +46,7 @@ class TensorRtNetwork(torch.nn.Module):
     def __init__(self, network: Loaded) -> None:
         super().__init__()
         self.network = network
-        self.device = next(network.module.parameters()).device
+        self.device = _device(network.module)
         self.register_buffer("place", torch.empty(0, device=self.device))  # tells where it is
         self._engines: OrderedDict[tuple[int, ...], Any] = OrderedDict()
 
@@ -72,6 +72,19 @@ class TensorRtNetwork(torch.nn.Module):
             self._engines.popitem(last=False)
         self._engines[shape] = engine_for(self.network, shape, self.device)
         return self._engines[shape]
+
+
+def _device(module: torch.nn.Module) -> torch.device:
+    """Where its weights are, which in frozen TorchScript are constants of its graph."""
+    tensors = [*module.parameters(), *module.buffers()]
+    if not tensors and isinstance(module, torch.jit.ScriptModule):
+        graph: Any = module.inlined_graph
+        tensors = [node.t("value") for node in graph.findAllNodes("prim::Constant") if _holds_tensor(node)]
+    return tensors[0].device
+
+
+def _holds_tensor(constant: Any) -> bool:
+    return "value" in constant.attributeNames() and constant.kindOf("value") == "t"
 
 
 def measure_engine_memory(network: Loaded, shape: Sequence[int], other: Sequence[int], threads: int) -> RuntimeMemory:

@@ -62,7 +62,8 @@ def _other_release(name: str, runtime: Runtime, release: str) -> str | None:
     installed = runtime.release()
     if installed == release:
         return None
-    return f"{name} {installed} is installed here; pip install '{name}=={release}.*' brings the other release"
+    package = runtime.package or name
+    return f"{name} {installed} is installed here; pip install '{package}=={release}.*' brings the other release"
 
 
 def _by_name(request: RuntimeRequest) -> ChosenRuntime:

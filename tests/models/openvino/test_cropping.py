@@ -153,3 +153,19 @@ def test_a_job_crops_and_another_process_goes_on_with_the_same_bytes(tmp_path: P
     runs.go(halved, shard=runs.shards(2)[1])
     runs.go(halved)
     assert runs.arrays(tmp_path / "halved.zarr") == runs.arrays(tmp_path / "calm.zarr")
+
+
+def test_parts_of_one_output_that_are_cut_otherwise_have_graphs_of_their_own() -> None:
+    """A part of a row more may be cut after a layer where the other one is cut before it."""
+    loaded = network(zoo.UNet())
+    parts = cropped(loaded)
+    x = torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(5))
+    whole, seen = loaded(x), dict[Window, set[object]]()
+    for stop in range(4, SIDE + 1):
+        keep = Window(row=0, col=0, height=stop, width=SIDE)
+        regions = parts.planned(SIDE, SIDE, keep)
+        assert regions is not None
+        seen.setdefault(regions.output, set()).add(regions)
+        error = (parts(x, keep) - whole[(..., *keep.slices)]).abs().max() / whole.abs().max()
+        assert error < 2e-6, keep
+    assert any(len(cuts) > 1 for cuts in seen.values()), "otherwise this test shows nothing"

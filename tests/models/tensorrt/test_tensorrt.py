@@ -131,6 +131,12 @@ def test_shorter_floats_are_refused(library: MadeUp) -> None:
         running(IMAGE)
 
 
+def test_frozen_torchscript_has_its_weights_in_its_graph(library: MadeUp) -> None:
+    frozen = torch.jit.freeze(torch.jit.script(code().module.eval()))
+    assert not [*frozen.parameters()]
+    assert TensorRtNetwork(replace(code(), module=frozen)).device == torch.device("cpu")
+
+
 def test_its_memory_is_measured(library: MadeUp) -> None:
     assert TENSORRT.memory is not None
     memory = TENSORRT.memory(TENSORRT.run(code(), SHAPE), (1, 3, 128, 128), (1, 3, 64, 72), 1)
