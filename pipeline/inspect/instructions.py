@@ -8,8 +8,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from pipeline.inspect.records import recorded
-from pipeline.runtime.record_files import torch_release
+from pipeline.runtime.record_files import recorded, torch_release
 
 CPU_FACTS = Path("/proc/cpuinfo")
 FLAG_NAMES = ("flags", "Features")

@@ -15,7 +15,6 @@ from pipeline.errors import ConfigError, ModelError
 from pipeline.geometry.span import round_up
 from pipeline.geometry.window import Window
 from pipeline.inspect.instructions import torch_instructions
-from pipeline.inspect.records import recorded
 from pipeline.interfaces import Locality
 from pipeline.models.cropping.movement import Unsupported
 from pipeline.models.cropping.plan import Cropping
@@ -28,7 +27,7 @@ from pipeline.planning.folding import noise_shape
 from pipeline.planning.runtimes.request import ChosenRuntime
 from pipeline.runtime import resources
 from pipeline.runtime.device import fixed_numerics, out_of_memory, torch_device
-from pipeline.runtime.record_files import NotRecorded, torch_release
+from pipeline.runtime.record_files import NotRecorded, recorded, torch_release
 
 if TYPE_CHECKING:
     import torch

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Literal, cast
 from pipeline.errors import ModelError
 from pipeline.geometry.span import round_up
 from pipeline.inspect.instructions import torch_instructions
-from pipeline.inspect.records import recorded
 from pipeline.interfaces import Device, Locality, Network
 from pipeline.models.bn_folding import Folded, fold
 from pipeline.models.ensemble import Ensemble, members_of
@@ -24,7 +23,7 @@ from pipeline.models.recorded_network import RecordedNetwork
 from pipeline.models.weights.file_type import first_line
 from pipeline.runtime import resources
 from pipeline.runtime.device import fixed_numerics, torch_device
-from pipeline.runtime.record_files import NotRecorded, record_path, torch_release, write_record
+from pipeline.runtime.record_files import NotRecorded, record_path, recorded, torch_release, write_record
 from pipeline.runtime.resources import cache_folder
 
 if TYPE_CHECKING:

@@ -13,12 +13,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipeline.geometry.span import round_up
-from pipeline.inspect.records import recorded
 from pipeline.inspect.sizes import LONG
 from pipeline.planning.planner import PlanInputs
 from pipeline.planning.types import Plan
 from pipeline.runtime.device import autocast_dtype, out_of_memory, torch_device
-from pipeline.runtime.record_files import torch_release
+from pipeline.runtime.record_files import recorded, torch_release
 
 MEASURED_SIDE = 384
 """Side of the squares that were measured, px."""

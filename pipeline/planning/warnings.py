@@ -10,12 +10,11 @@ from typing import Any
 
 from pipeline.errors import InferenceError, ReadError
 from pipeline.inspect.momentary_warning import MomentaryWarning
-from pipeline.inspect.records import recorded
 from pipeline.models.recorded_network import RECORDED_KINDS
 from pipeline.planning.job import Job
 from pipeline.runtime import resources
 from pipeline.runtime.device import fixed_numerics, run_on_device_thread
-from pipeline.runtime.record_files import record_path, require_measuring, torch_release, write_record
+from pipeline.runtime.record_files import record_path, recorded, require_measuring, torch_release, write_record
 from pipeline.runtime.resources import cache_folder
 
 WARNINGS_VERSION = 1

@@ -6,13 +6,17 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pipeline.runtime.resources import cache_folder
+
+Measurement = TypeVar("Measurement")
 
 _records_alone: ContextVar[bool] = ContextVar("records_alone", default=False)
 
@@ -59,6 +63,43 @@ def write_record(path: Path, values: Any) -> None:
             os.replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def recorded(
+    name: str,
+    key: Any,
+    measure: Callable[[], Measurement],
+    as_values: Callable[[Measurement], Any],
+    from_values: Callable[[Any], Measurement],
+) -> Measurement:
+    """What was measured before under the same key, else what is measured now.
+
+    Parameters
+    ----------
+    name
+        Of the measurement, a folder in that of the caches.
+    key
+        All that decides it, in values that JSON takes; others stand for themselves as text.
+    measure
+        Measures.
+    as_values
+        Plain values of a measurement.
+    from_values
+        The measurement of plain values; raises KeyError, TypeError or ValueError where they are another version's.
+
+    Raises
+    ------
+    NotRecorded
+        It was not measured before, and records alone may be used.
+    """
+    path = record_path(cache_folder() / name, key)
+    try:
+        return from_values(json.loads(path.read_text()))
+    except (OSError, ValueError, KeyError, TypeError):
+        require_measuring()
+        measured = measure()
+    write_record(path, as_values(measured))
+    return measured
 
 
 @cache

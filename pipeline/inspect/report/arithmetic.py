@@ -7,8 +7,8 @@ import torch
 from pipeline.geometry.span import round_up
 from pipeline.inspect.locality.probe import Prober
 from pipeline.inspect.operations import onnx
-from pipeline.inspect.records import recorded
 from pipeline.interfaces import Network
+from pipeline.runtime.record_files import recorded
 
 ARITHMETIC_VERSION = 1
 """Raised when they are counted in another way."""

@@ -11,7 +11,6 @@ from pipeline.errors import SourceError
 from pipeline.inspect.halo.on_raster import NetworkOnRaster
 from pipeline.inspect.halo.on_raster import profile as measure
 from pipeline.inspect.halo.profile import Floats, HaloProfile
-from pipeline.inspect.records import recorded
 from pipeline.inspect.report.arithmetic import flops_per_pixel
 from pipeline.inspect.report.halo_costs import HaloCost, cost_of_halos
 from pipeline.inspect.report.inputs import input_facts
@@ -21,6 +20,7 @@ from pipeline.models.ensemble import Ensemble, EnsembleMember, members_of
 from pipeline.models.loaded import Loaded
 from pipeline.runtime import resources
 from pipeline.runtime.device import fixed_numerics
+from pipeline.runtime.record_files import recorded
 
 PROFILE_WINDOWS = 3
 PROFILE_VERSION = 1

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +17,7 @@ from pipeline.models.cropping.regions import Regions
 from pipeline.models.cropping.run import Cropper
 from pipeline.models.cropping.steps import Record
 from pipeline.models.loaded import Loaded
-from pipeline.runtime.record_files import record_path, torch_release, write_record
-from pipeline.runtime.resources import cache_folder
+from pipeline.runtime.record_files import recorded, torch_release
 
 OPERATIONS_VERSION = 1
 """Raised when other things are noted of operations."""
@@ -96,12 +93,13 @@ def _record(network: Loaded, image: torch.Tensor) -> Record:
     """What is kept of a network; one without an identity is looked at each time."""
     if not network.identity_fields:
         return record_network(network.scores, image)
-    path = record_path(cache_folder() / "operations", _record_key(network, image))
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return record_of_values(json.loads(path.read_text()))
-    record = record_network(network.scores, image)
-    write_record(path, values_of_record(record))
-    return record
+    return recorded(
+        "operations",
+        _record_key(network, image),
+        lambda: record_network(network.scores, image),
+        values_of_record,
+        record_of_values,
+    )
 
 
 def _record_key(network: Loaded, image: torch.Tensor) -> list[Any]:

@@ -10,7 +10,6 @@ from typing import Any, cast
 from pipeline.errors import ModelError
 from pipeline.geometry.span import round_up
 from pipeline.inspect.instructions import torch_instructions
-from pipeline.inspect.records import recorded
 from pipeline.models.loaded import Loaded
 from pipeline.models.runtimes import KINDS
 from pipeline.models.runtimes.runtime import RuntimeMemory
@@ -18,7 +17,7 @@ from pipeline.planning.runtimes.admission import admission_obstacle, first_shape
 from pipeline.planning.runtimes.request import ChosenRuntime, RuntimeRequest
 from pipeline.planning.runtimes.table import measurements
 from pipeline.runtime import resources
-from pipeline.runtime.record_files import torch_release
+from pipeline.runtime.record_files import recorded, torch_release
 
 ADMISSION_VERSION = 2
 """Raised when conversion or comparison changes, so that networks are compared again."""
